@@ -1,0 +1,50 @@
+"""Step 3, migrate: Dagster is able to run the marts; the task's line of YAML says when it does."""
+
+import os
+from pathlib import Path
+
+from dagster import AssetSpec, Definitions, in_process_executor
+from dagster_airlift_core import (
+    AirflowBasicAuthBackend,
+    AirflowInstance,
+    assets_with_task_mappings,
+    build_defs_from_airflow_instance,
+)
+from dagster_airlift_dbt import DbtCommand, DbtOnAirflow
+from dagster_dbt import DbtProject
+
+airflow = AirflowInstance(
+    auth_backend=AirflowBasicAuthBackend(
+        webserver_url=os.environ["SHOP_AIRFLOW_URL"],
+        username=os.environ["SHOP_AIRFLOW_USERNAME"],
+        password=os.environ["SHOP_AIRFLOW_PASSWORD"],
+    ),
+    name="shop",
+)
+
+dbt = DbtOnAirflow(
+    manifest=Path(os.environ["DBT_TARGET_PATH"]) / "manifest.json",
+    tasks={
+        "dbt_dag": {
+            "dbt_seed": DbtCommand("seed"),
+            "dbt_run_staging": DbtCommand("run", select="staging"),
+            "dbt_run_marts": DbtCommand("run", select="marts"),
+        }
+    },
+)
+# New: Dagster may run what this task runs.
+dbt = dbt.migrate("dbt_dag", "dbt_run_marts", project=DbtProject(os.environ["DBT_PROJECT_DIR"]))
+iris = assets_with_task_mappings("load_lakehouse", {"load_iris": [AssetSpec(["lakehouse", "iris"])]})
+newsletter = assets_with_task_mappings(
+    "dbt_dag", {"export_customers": [AssetSpec("customers_csv", deps=["customers"])]}
+)
+
+defs = build_defs_from_airflow_instance(
+    airflow_instance=airflow,
+    defs=Definitions.merge(
+        dbt.defs(),
+        # New: one process, for DuckDB has one writer.
+        Definitions(assets=[*iris, *newsletter], executor=in_process_executor),
+    ),
+    sensor_minimum_interval_seconds=5,
+)

@@ -1,0 +1,1 @@
+"""Runs the example on real servers and tells what happens."""

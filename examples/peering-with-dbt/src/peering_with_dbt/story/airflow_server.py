@@ -1,0 +1,201 @@
+"""A real Airflow, and the questions that the story asks its REST API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from peering_with_dbt.story.errors import StoryError
+from peering_with_dbt.story.place import AIRFLOW_INSTANCE, Place, base_environment
+from peering_with_dbt.story.processes import Processes, Server
+
+_START_SECONDS = 180.0
+_REQUEST_SECONDS = 30.0
+_UNFINISHED = frozenset({"queued", "running"})
+
+
+@dataclass(frozen=True)
+class DagStructure:
+    """What must not change when a task is migrated.
+
+    Args:
+        task_ids: Ids of the tasks.
+        edges: Pairs of task ids, upstream first.
+    """
+
+    task_ids: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class DagRun:
+    """One run of a DAG.
+
+    Args:
+        dag_id: The DAG.
+        run_id: Its run.
+        state: State of the run.
+    """
+
+    dag_id: str
+    run_id: str
+    state: str
+
+
+class AirflowSite:
+    """Airflow's processes, and its REST API as `admin`.
+
+    Args:
+        place: The run.
+        processes: Starts and stops the servers.
+    """
+
+    def __init__(self, place: Place, processes: Processes) -> None:
+        self._place = place
+        self._processes = processes
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def migrate_database(self) -> Server:
+        """Begin to create the database.
+
+        Returns:
+            The command, to be awaited.
+        """
+        return self._start("airflow-db-migrate", "db", "migrate")
+
+    def start(self) -> None:
+        """Start the servers and wait until they are healthy and have parsed the DAGs."""
+        port = str(self._place.airflow_port)
+        api = self._start("airflow-api-server", "api-server", "--host", "127.0.0.1", "--port", port)
+        scheduler = self._start("airflow-scheduler", "scheduler", "--skip-serve-logs")
+        parser = self._start("airflow-dag-processor", "dag-processor")
+        wait = self._processes.wait_until
+        wait(self._answers, "Airflow's API answers", _START_SECONDS, api.log)
+        self._log_in()
+        wait(self._healthy, "Airflow's scheduler is healthy", _START_SECONDS, scheduler.log)
+        wait(self._parsed, "Airflow has parsed both DAGs", _START_SECONDS, parser.log)
+        self._call(
+            "POST",
+            "pools",
+            {"name": "duckdb", "slots": 1, "description": "DuckDB has one writer", "include_deferred": True},
+        )
+
+    def version(self) -> str:
+        """Ask for Airflow's version."""
+        return str(self._call("GET", "version")["version"])
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the scheduler run a DAG."""
+        self._call("PATCH", f"dags/{dag_id}", {"is_paused": False})
+
+    def trigger(self, dag_id: str) -> None:
+        """Start a run of a DAG."""
+        self._call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})
+
+    def runs(self, dag_id: str) -> list[DagRun]:
+        """List the runs of a DAG, the latest first."""
+        answer = self._call("GET", f"dags/{dag_id}/dagRuns?order_by=-run_after&limit=100")
+        return [DagRun(dag_id, run["dag_run_id"], run["state"]) for run in answer["dag_runs"]]
+
+    def idle(self, *dag_ids: str) -> bool:
+        """Tell whether no run of these DAGs is queued or running."""
+        return not any(run.state in _UNFINISHED for dag_id in dag_ids for run in self.runs(dag_id))
+
+    def structure(self, dag_id: str) -> DagStructure:
+        """Ask for the tasks of a DAG and how they are connected."""
+        tasks = self._call("GET", f"dags/{dag_id}/tasks")["tasks"]
+        return DagStructure(
+            task_ids=tuple(sorted(task["task_id"] for task in tasks)),
+            edges=tuple(
+                sorted((task["task_id"], below) for task in tasks for below in task["downstream_task_ids"])
+            ),
+        )
+
+    def operator(self, dag_id: str, task_id: str) -> str:
+        """Ask which operator class a task has now."""
+        task = self._call("GET", f"dags/{dag_id}/tasks/{task_id}")
+        return str(task["class_ref"]["class_name"])
+
+    def operator_in_run(self, run: DagRun, task_id: str) -> str:
+        """Ask which operator class ran in a run."""
+        instance = self._call("GET", f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}")
+        return str(instance["operator"])
+
+    def _start(self, name: str, *arguments: str) -> Server:
+        return self._processes.start(
+            name, ["airflow", *arguments], airflow_environment(self._place)
+        )
+
+    def _answers(self) -> bool:
+        try:
+            return self._http.get(f"{self._place.airflow_url}/api/v2/version", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def _log_in(self) -> None:
+        credentials = {"username": "admin", "password": self._place.admin_password}
+        answer = self._http.post(
+            f"{self._place.airflow_url}/auth/token", json=credentials, timeout=_REQUEST_SECONDS
+        )
+        answer.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def _healthy(self) -> bool:
+        health = self._call("GET", "monitor/health")
+        return all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor"))
+
+    def _parsed(self) -> bool:
+        listed = {dag["dag_id"] for dag in self._call("GET", "dags")["dags"]}
+        return {"load_lakehouse", "dbt_dag"} <= listed
+
+    def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+        url = f"{self._place.airflow_url}/api/v2/{path}"
+        answer = self._http.request(method, url, json=body, timeout=_REQUEST_SECONDS)
+        if not answer.ok:
+            raise StoryError(
+                f"Airflow answered {answer.status_code} to {method} {url}: {answer.text[:500]}",
+                self._place.logs / "airflow-api-server.log",
+            )
+        return answer.json()
+
+
+def airflow_environment(place: Place) -> dict[str, str]:
+    """Build the environment of Airflow's processes.
+
+    Args:
+        place: The run.
+
+    Returns:
+        The whole environment: sqlite, local executor, two users with passwords, quick intervals.
+    """
+    home = place.root / "airflow"
+    return {
+        **base_environment(place),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags),
+        "AIRFLOW__CORE__FERNET_KEY": "",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{place.airflow_url}/execution/",
+        "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__API__BASE_URL": place.airflow_url,
+        "AIRFLOW__API__SECRET_KEY": place.server_secret,
+        "AIRFLOW__API_AUTH__JWT_SECRET": place.server_secret,
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "1",
+        "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW__DAGSTER__INSTANCE_NAME": AIRFLOW_INSTANCE,
+        "AIRFLOW_CONN_DAGSTER_DEFAULT": json.dumps({"conn_type": "dagster", "host": place.dagster_url}),
+    }

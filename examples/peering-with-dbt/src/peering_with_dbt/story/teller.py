@@ -1,0 +1,65 @@
+"""Tells on the terminal what happens, and how long it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+_TAIL_LINES = 40
+
+
+class Teller:
+    """Visible progress: one line a step, with its time.
+
+    Args:
+        console: Where to write.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str, title: str) -> Iterator[None]:
+        """Show a step while it runs, and its time when it is done.
+
+        Args:
+            name: Its key in the report.
+            title: Its line on the terminal.
+        """
+        begin = time.monotonic()
+        if not self._console.is_terminal:
+            self._console.print(f"… {title}")
+        with self._console.status(title):
+            yield
+        self.seconds[name] = round(time.monotonic() - begin, 1)
+        self._console.print(f"[green]✓[/] {title} [dim]{self.seconds[name]:.0f} s[/]")
+
+    def say(self, text: str) -> None:
+        """Say something between the steps."""
+        self._console.print(f"  [dim]{text}[/]")
+
+    def show(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+        """Show a small table."""
+        table = Table(*columns, title=title, title_justify="left", title_style="bold", pad_edge=False)
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table)
+
+    def announce(self, title: str, text: str) -> None:
+        """Show what the reader must not miss."""
+        self._console.print(Panel(text, title=title, expand=False))
+
+    def fail(self, message: str, log: Path | None) -> None:
+        """Show an error, with the end of the log that tells more."""
+        self._console.print(f"[red]✗[/] {message}", soft_wrap=True, highlight=False)
+        if log is not None and log.exists():
+            tail = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+            self._console.rule(f"end of {log}")
+            self._console.print("\n".join(tail), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,111 @@
+"""Every check of this repository: `nox -l` lists them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lint", "types", "tests"]
+
+ROOT = Path(__file__).parent
+DIST = ROOT / "dist"
+EXAMPLE = "peering-with-dbt"
+PACKAGES = {
+    "provider": ("apache-airflow-providers-dagster", "packages/airflow-provider-dagster"),
+    "core": ("dagster-airlift-core", "packages/dagster-airlift-core"),
+    "dbt": ("dagster-airlift-dbt", "packages/dagster-airlift-dbt"),
+}
+# The example stops Airflow and Dagster on Ctrl-C; nox would kill it after half a second.
+STOP_SECONDS = 60.0
+
+
+def sync(session: nox.Session, *arguments: str) -> None:
+    """Install from the lock what the arguments name, and nothing else, into the session's environment."""
+    session.run_install(
+        *("uv", "sync", "--locked", "--compile-bytecode", "--quiet", *arguments),
+        env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
+    )
+
+
+def run_pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest; posargs are passed on."""
+    session.run(
+        *("pytest", *arguments, *session.posargs),
+        interrupt_timeout=STOP_SECONDS,
+        terminate_timeout=STOP_SECONDS,
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff (rules and format), and the import rules."""
+    sync(session, "--all-packages", "--group", "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+    session.run("uv", "lock", "--check", external=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Pyright, strict."""
+    sync(session, "--all-packages", "--all-groups")
+    session.run("pyright")
+
+
+@nox.session
+@nox.parametrize("part", [*PACKAGES, "together"], ids=[*PACKAGES, "together"])
+def tests(session: nox.Session, part: str) -> None:
+    """Each package with only its own dependencies; then all together, with the example's live check."""
+    if part == "together":
+        sync(session, "--all-packages", "--all-groups")
+        run_pytest(session, "tests", "examples")
+        return
+    distribution, folder = PACKAGES[part]
+    sync(session, "--package", distribution, "--group", "test")
+    run_pytest(session, folder)
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Only the tests that start real servers."""
+    sync(session, "--all-packages", "--all-groups")
+    run_pytest(session, "-m", "live", "tests", "examples")
+
+
+@nox.session
+@nox.parametrize("part", [*PACKAGES], ids=[*PACKAGES])
+def minimums(session: nox.Session, part: str) -> None:
+    """Each package with the lowest versions that it declares."""
+    _, folder = PACKAGES[part]
+    requirements = Path(session.create_tmp()) / "requirements.txt"
+    session.run_install(
+        *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--group", f"{folder}/pyproject.toml:test"),
+        *(f"{folder}/pyproject.toml", "--output-file", str(requirements)),
+    )
+    session.install("--compile-bytecode", "-r", str(requirements), "--no-deps", "-e", folder)
+    run_pytest(session, folder)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """The wheels and source distributions, into dist/."""
+    for distribution, _ in PACKAGES.values():
+        session.run("uv", "build", "--quiet", "--package", distribution, "--out-dir", str(DIST), external=True)
+    session.log("Built %s", ", ".join(sorted(path.name for path in DIST.glob("*.whl"))))
+
+
+@nox.session(name="peering-with-dbt")
+def peering_with_dbt(session: nox.Session) -> None:
+    """The whole idea on real servers; `-- --check` verifies it, stops everything and writes a report."""
+    sync(session, "--package", EXAMPLE)
+    session.run(
+        *("python", "-m", "peering_with_dbt.story", *session.posargs),
+        env={"COLUMNS": os.environ.get("COLUMNS", "110")},
+        interrupt_timeout=STOP_SECONDS,
+        terminate_timeout=STOP_SECONDS,
+    )

@@ -1,0 +1,140 @@
+"""The dbt resources that Airflow's tasks build, as assets mapped to these tasks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, AssetSpec, Definitions
+from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+
+from dagster_airlift_dbt.command import DbtCommand
+from dagster_airlift_dbt.errors import DbtMigrationError
+from dagster_airlift_dbt.manifest import Manifest, read_manifest
+from dagster_airlift_dbt.selection import exclusion, specs_of_command
+
+
+@dataclass(frozen=True)
+class DbtOnAirflow:
+    """One dbt project, run by tasks of Airflow.
+
+    Its assets have the keys, groups, kinds and dependencies that dagster-dbt gives them, so a migration
+    changes who runs a model and not how it looks.
+
+    Args:
+        manifest: Path of the project's `manifest.json`.
+        tasks: DAG id → task id → the dbt command that the task runs. A model that several tasks run is one
+            asset, mapped to all of them.
+        translator: Gives each dbt resource its asset key and attributes; dagster-dbt's own by default.
+    """
+
+    manifest: Path
+    tasks: Mapping[str, Mapping[str, DbtCommand]]
+    translator: DagsterDbtTranslator = field(default_factory=DagsterDbtTranslator)
+    _projects: Mapping[TaskHandle, DbtProject] = field(default_factory=dict[TaskHandle, DbtProject], repr=False)
+
+    def migrate(self, dag_id: str, task_id: str, *, project: DbtProject) -> DbtOnAirflow:
+        """Let Dagster be able to run what one task runs: exactly its models, by its command.
+
+        Airflow goes on running the task until its migration state says `migrated: true`.
+
+        Args:
+            dag_id: The DAG.
+            task_id: The task, one of `tasks`.
+            project: Where the dbt project lies for Dagster.
+
+        Returns:
+            A copy in which the models of this task are executable.
+
+        Raises:
+            DbtMigrationError: The task is none of `tasks`.
+        """
+        handle = TaskHandle(dag_id, task_id)
+        commands = self._commands()
+        if handle not in commands:
+            known = ", ".join(sorted(f"{each.dag_id}.{each.task_id}" for each in commands))
+            raise DbtMigrationError(
+                f"{dag_id}.{task_id} is not among the dbt tasks of this project. They are {known}."
+            )
+        return replace(self, _projects={**self._projects, handle: project})
+
+    def defs(self) -> Definitions:
+        """Build the assets: one for each model, seed and snapshot that a task builds.
+
+        Returns:
+            Definitions with an external asset for what only Airflow can run, and an executable one for what was
+            migrated, all mapped to their tasks.
+
+        Raises:
+            DbtManifestError: The manifest is missing or is no manifest.
+            DbtSelectionError: A task's command selects nothing, or cannot be resolved from a manifest.
+            DbtMigrationError: A model is run by two tasks that are both migrated.
+        """
+        manifest = read_manifest(self.manifest)
+        specs: dict[AssetKey, AssetSpec] = {}
+        handles: defaultdict[AssetKey, list[TaskHandle]] = defaultdict(list)
+        for handle, command in self._commands().items():
+            for spec in specs_of_command(command, manifest, self.translator):
+                specs[spec.key] = spec
+                handles[spec.key].append(handle)
+        executable = [self._executable(handle, manifest) for handle in self._projects]
+        _refuse_two_owners(executable)
+        run_by_dagster = {key for assets in executable for key in assets.keys}
+        observed = [spec for key, spec in specs.items() if key not in run_by_dagster]
+        return Definitions(
+            assets=[
+                *(_mapped_spec(spec, handles[spec.key]) for spec in observed),
+                *(
+                    assets.map_asset_specs(lambda spec: _mapped_spec(spec, handles[spec.key]))
+                    for assets in executable
+                ),
+            ]
+        )
+
+    def _commands(self) -> dict[TaskHandle, DbtCommand]:
+        return {
+            TaskHandle(dag_id, task_id): command
+            for dag_id, commands in self.tasks.items()
+            for task_id, command in commands.items()
+        }
+
+    def _executable(self, handle: TaskHandle, manifest: Manifest) -> AssetsDefinition:
+        command, project = self._commands()[handle], self._projects[handle]
+
+        @dbt_assets(
+            manifest=manifest,
+            select=command.select,
+            exclude=exclusion(command),
+            name=_op_name(handle),
+            dagster_dbt_translator=self.translator,
+        )
+        def run_dbt(context: AssetExecutionContext) -> Iterator[object]:
+            dbt = DbtCliResource(project_dir=project)
+            yield from dbt.cli([command.command, *command.flags], context=context).stream()
+
+        return run_dbt
+
+
+def _mapped_spec(spec: AssetSpec, handles: list[TaskHandle]) -> AssetSpec:
+    (mapped,) = assets_with_multiple_task_mappings([spec], handles)
+    return mapped
+
+
+def _op_name(handle: TaskHandle) -> str:
+    """Name the op after its task; `.` and `-` are legal in Airflow's ids and not in Dagster's names."""
+    return "".join(c if c.isalnum() else "_" for c in f"{handle.dag_id}__{handle.task_id}")
+
+
+def _refuse_two_owners(executable: list[AssetsDefinition]) -> None:
+    owners: dict[AssetKey, str] = {}
+    for assets in executable:
+        for key in assets.keys:
+            if key in owners:
+                raise DbtMigrationError(
+                    f"{key.to_user_string()!r} is built by two migrated tasks, {owners[key]!r} and "
+                    f"{assets.op.name!r}, and an asset has one definition in Dagster. Migrate one of the two."
+                )
+            owners[key] = assets.op.name

@@ -1,0 +1,17 @@
+"""What can be wrong with a manifest, a selection or a mapping of dbt tasks."""
+
+from __future__ import annotations
+
+from dagster_airlift_core import AirliftError
+
+
+class DbtManifestError(AirliftError):
+    """The manifest is missing or is no dbt manifest."""
+
+
+class DbtSelectionError(AirliftError):
+    """A selection names nothing, or cannot be resolved from a manifest alone."""
+
+
+class DbtMigrationError(AirliftError):
+    """A task cannot be made executable in Dagster as asked."""

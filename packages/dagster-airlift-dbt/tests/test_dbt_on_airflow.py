@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import TASKS
+from dagster import AssetKey, AssetsDefinition, Definitions, materialize
+from dagster_airlift_dbt import DbtCommand, DbtMigrationError, DbtOnAirflow
+from dagster_dbt import DagsterDbtTranslator, DbtProject, build_dbt_asset_specs
+
+MAPPING = "dagster-airlift/task-mapping"
+
+
+def tasks_of(defs: Definitions) -> dict[str, list[str]]:
+    return {
+        spec.key.to_user_string(): [task["task_id"] for task in spec.metadata[MAPPING].value]
+        for spec in defs.resolve_all_asset_specs()
+    }
+
+
+def executable(defs: Definitions) -> list[AssetsDefinition]:
+    return [asset for asset in defs.assets or () if isinstance(asset, AssetsDefinition) and asset.is_executable]
+
+
+def test_each_asset_is_mapped_to_the_task_that_builds_it(books: DbtOnAirflow) -> None:
+    assert tasks_of(books.defs()) == {
+        "raw_sales": ["seed"],
+        "stg_sales": ["stage"],
+        "sales": ["marts"],
+        "bestsellers": ["marts"],
+    }
+
+
+def test_a_model_that_two_tasks_run_is_mapped_to_both(manifest: Path) -> None:
+    tasks = {
+        "nightly": {"marts": DbtCommand("run", select="marts"), "again": DbtCommand("run", select="sales")},
+        "weekly": {"marts": DbtCommand("run", select="sales")},
+    }
+
+    mapped = tasks_of(DbtOnAirflow(manifest=manifest, tasks=tasks).defs())
+
+    assert mapped == {"sales": ["marts", "again", "marts"], "bestsellers": ["marts"]}
+
+
+def test_assets_look_as_dagster_dbt_shows_them(books: DbtOnAirflow, manifest_content: Mapping[str, Any]) -> None:
+    ours = {spec.key: spec for spec in books.defs().resolve_all_asset_specs()}
+    theirs = {spec.key: spec for spec in build_dbt_asset_specs(manifest=manifest_content)}
+
+    for key, spec in ours.items():
+        metadata = {name: value for name, value in spec.metadata.items() if name != MAPPING}
+        assert replace_metadata(spec, metadata) == replace_metadata(theirs[key], theirs[key].metadata)
+
+
+def replace_metadata(spec: Any, metadata: Mapping[str, Any]) -> Any:
+    manifest_bound = {name for name in metadata if name.startswith("dagster_dbt/") and name != "dagster_dbt/unique_id"}
+    kept = {name: value for name, value in metadata.items() if name not in manifest_bound}
+    return spec.replace_attributes(metadata=kept)
+
+
+def test_a_translator_decides_about_keys(manifest: Path) -> None:
+    class Prefixed(DagsterDbtTranslator):
+        def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
+            return super().get_asset_key(dbt_resource_props).with_prefix("books")
+
+    books = DbtOnAirflow(manifest=manifest, tasks=TASKS, translator=Prefixed())
+
+    assert "books/sales" in tasks_of(books.defs())
+
+
+def test_migrating_a_task_changes_neither_keys_nor_mappings(books: DbtOnAirflow, project: Path) -> None:
+    migrated = books.migrate("nightly", "marts", project=DbtProject(project))
+
+    assert tasks_of(migrated.defs()) == tasks_of(books.defs())
+    assert executable(books.defs()) == []
+    (assets,) = executable(migrated.defs())
+    assert assets.keys == {AssetKey("sales"), AssetKey("bestsellers")}
+
+
+def test_a_migrated_task_runs_its_models_and_no_test(books: DbtOnAirflow, project: Path) -> None:
+    migrated = books.migrate("nightly", "marts", project=DbtProject(project, profiles_dir=project))
+    (assets,) = executable(migrated.defs())
+
+    result = materialize([assets])
+
+    built = {event.asset_key for event in result.get_asset_materialization_events()}
+    assert built == {AssetKey("sales"), AssetKey("bestsellers")}
+    assert result.get_asset_check_evaluations() == []
+    with duckdb.connect(str(project / "books.duckdb")) as database:
+        assert database.sql("select p from bestsellers").fetchall() == [(20,)]
+
+
+def test_a_build_runs_its_tests(manifest: Path, project: Path) -> None:
+    tasks = {"nightly": {"marts": DbtCommand("build", select="marts")}}
+    books = DbtOnAirflow(manifest=manifest, tasks=tasks)
+    (assets,) = executable(
+        books.migrate("nightly", "marts", project=DbtProject(project, profiles_dir=project)).defs()
+    )
+
+    result = materialize([assets])
+
+    assert [(check.asset_key, check.passed) for check in result.get_asset_check_evaluations()] == [
+        (AssetKey("sales"), True)
+    ]
+
+
+def test_flags_reach_dbt(manifest: Path, project: Path) -> None:
+    tasks = {"nightly": {"marts": DbtCommand("run", select="sales", flags=("--target", "nowhere"))}}
+    books = DbtOnAirflow(manifest=manifest, tasks=tasks)
+    (assets,) = executable(
+        books.migrate("nightly", "marts", project=DbtProject(project, profiles_dir=project)).defs()
+    )
+
+    result = materialize([assets], raise_on_error=False)
+
+    assert not result.success
+
+
+def test_an_unknown_task_cannot_be_migrated(books: DbtOnAirflow, project: Path) -> None:
+    with pytest.raises(DbtMigrationError, match=r"nightly\.mart is not among .* nightly\.marts, nightly\.seed"):
+        books.migrate("nightly", "mart", project=DbtProject(project))
+
+
+def test_two_migrated_tasks_cannot_own_one_model(manifest: Path, project: Path) -> None:
+    tasks = {"nightly": {"a": DbtCommand("run", select="marts"), "b": DbtCommand("run", select="sales")}}
+    books = DbtOnAirflow(manifest=manifest, tasks=tasks)
+    both = books.migrate("nightly", "a", project=DbtProject(project)).migrate(
+        "nightly", "b", project=DbtProject(project)
+    )
+
+    with pytest.raises(DbtMigrationError, match="'sales' is built by two migrated tasks"):
+        both.defs()
+
+
+def test_migrating_leaves_the_original_as_it_was(books: DbtOnAirflow, project: Path) -> None:
+    books.migrate("nightly", "marts", project=DbtProject(project))
+
+    assert books == replace(books)
+    assert executable(books.defs()) == []
