@@ -1,1 +1,42 @@
-"""Peer."""
+"""Peer Dagster with Airflow instances: DAGs and tasks become assets, their runs become events."""
+
+from dagster_airlift_core.auth import AirflowAuthBackend, AirflowBasicAuthBackend
+from dagster_airlift_core.definitions import build_defs_from_airflow_instance, load_airflow_dag_asset_specs
+from dagster_airlift_core.errors import (
+    AirflowApiError,
+    AirflowNotFound,
+    AirflowPayloadError,
+    AirflowUnauthorized,
+    AirflowUnreachable,
+    AirliftError,
+    MappingError,
+)
+from dagster_airlift_core.handles import DagHandle, TaskHandle
+from dagster_airlift_core.instance import AirflowInstance
+from dagster_airlift_core.mapping import (
+    assets_with_dag_mappings,
+    assets_with_multiple_task_mappings,
+    assets_with_task_mappings,
+)
+from dagster_airlift_core.snapshot import AirflowSnapshot
+
+__all__ = [
+    "AirflowApiError",
+    "AirflowAuthBackend",
+    "AirflowBasicAuthBackend",
+    "AirflowInstance",
+    "AirflowNotFound",
+    "AirflowPayloadError",
+    "AirflowSnapshot",
+    "AirflowUnauthorized",
+    "AirflowUnreachable",
+    "AirliftError",
+    "DagHandle",
+    "MappingError",
+    "TaskHandle",
+    "assets_with_dag_mappings",
+    "assets_with_multiple_task_mappings",
+    "assets_with_task_mappings",
+    "build_defs_from_airflow_instance",
+    "load_airflow_dag_asset_specs",
+]

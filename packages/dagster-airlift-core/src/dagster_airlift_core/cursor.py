@@ -1,0 +1,196 @@
+"""How far an Airflow instance was read, kept by Dagster between two ticks as versioned JSON.
+
+Only the clock of Airflow's server appears in it, and its watermark never goes back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypeAlias, cast
+
+from dagster_airlift_core._dialect import SCAN_ORDER
+from dagster_airlift_core.model import Window
+
+VERSION = 1
+OVERLAP = timedelta(minutes=10)
+"""A row may become visible this long after Airflow stamped it."""
+SWEEP_EVERY = timedelta(hours=1)
+SWEEP_SPAN = timedelta(hours=48)
+HORIZON = timedelta(days=7)
+"""Between two sweeps, only runs due within this time before the window are read: that has an index."""
+
+Stream: TypeAlias = Literal["tasks", "runs"]
+Kind: TypeAlias = Literal["recent", "sweep"]
+
+
+class CursorError(ValueError):
+    """A cursor that this version did not write, or not for this Airflow instance."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One pass over what changed, task instances first, then DAG runs; it may take several ticks.
+
+    Args:
+        window: Filters of the pass, the same for all of its pages.
+        as_of: Server time when the pass began.
+        stream: What is being read.
+        page: Page token, None for the first page.
+        after: The last row of that page that is dealt with, None for none.
+        order: Order and filters that the page token belongs to.
+    """
+
+    window: Window
+    as_of: datetime
+    stream: Stream = "tasks"
+    page: str | None = None
+    after: str | None = None
+    order: str = SCAN_ORDER
+
+    def past_row(self, row: str) -> Scan:
+        """Return the pass with one more row of its page dealt with."""
+        return replace(self, after=row)
+
+    def past_page(self, next_page: str | None) -> Scan | None:
+        """Return the pass at its next page, None when that was the last one of all."""
+        if next_page is not None:
+            return replace(self, page=next_page, after=None)
+        return replace(self, stream="runs", page=None, after=None) if self.stream == "tasks" else None
+
+    def restarted(self) -> Scan:
+        """Return the pass at the first page of what it is reading."""
+        return replace(self, page=None, after=None)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far an Airflow instance was read.
+
+    Args:
+        instance: Name of the Airflow instance.
+        watermark: Server time up to which recent changes were read completely, None before the first time.
+        swept_at: Server time at which the last sweep began that came to its end.
+        recent: The pass over recent changes that is under way.
+        sweep: The pass over the last two days that is under way.
+    """
+
+    instance: str
+    watermark: datetime | None = None
+    swept_at: datetime | None = None
+    recent: Scan | None = None
+    sweep: Scan | None = None
+
+    def begun(self, now: datetime) -> Cursor:
+        """Return the cursor with those passes begun that are due at this server time."""
+        known = min(self.watermark or now, now) - OVERLAP
+        recent = self.recent or Scan(Window(known, known - HORIZON), now)
+        is_due = self.swept_at is None or now - self.swept_at >= SWEEP_EVERY
+        sweep = self.sweep or (Scan(Window(now - SWEEP_SPAN, None), now) if is_due else None)
+        return replace(self, recent=recent, sweep=sweep)
+
+    def scan(self, kind: Kind) -> Scan | None:
+        """Return a pass that is under way."""
+        return self.recent if kind == "recent" else self.sweep
+
+    def with_scan(self, kind: Kind, scan: Scan | None) -> Cursor:
+        """Return the cursor with one pass moved on, or ended when it is None."""
+        if kind == "sweep":
+            ended = self.sweep.as_of if self.sweep and scan is None else None
+            return replace(self, sweep=scan, swept_at=_later(self.swept_at, ended))
+        ended = self.recent.as_of if self.recent and scan is None else None
+        return replace(self, recent=scan, watermark=_later(self.watermark, ended))
+
+    def to_json(self) -> str:
+        """Return the text that Dagster keeps."""
+        return json.dumps(
+            {
+                "v": VERSION,
+                "instance": self.instance,
+                "watermark": _text(self.watermark),
+                "swept_at": _text(self.swept_at),
+                "recent": _scan_json(self.recent),
+                "sweep": _scan_json(self.sweep),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str, instance: str) -> Cursor:
+        """Return what Dagster kept.
+
+        Args:
+            text: The cursor.
+            instance: Name of the Airflow instance that it must belong to.
+
+        Raises:
+            CursorError: Another version, another instance, or no such thing.
+        """
+        try:
+            fields: Any = json.loads(text)
+            if fields["v"] != VERSION or fields["instance"] != instance:
+                raise CursorError(f"it is of version {fields['v']!r} and instance {fields['instance']!r}")
+            return cls(
+                instance=instance,
+                watermark=_instant(fields["watermark"]),
+                swept_at=_instant(fields["swept_at"]),
+                recent=_scan(fields["recent"]),
+                sweep=_scan(fields["sweep"]),
+            )
+        except (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
+            raise CursorError(str(error)) from error
+
+
+def _later(old: datetime | None, new: datetime | None) -> datetime | None:
+    return max(old, new) if old and new else old or new
+
+
+def _text(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None
+
+
+def _instant(text: object) -> datetime | None:
+    if text is None:
+        return None
+    return datetime.fromisoformat(cast("str", text)).astimezone(UTC)
+
+
+def _known(text: object) -> datetime:
+    instant = _instant(text)
+    if instant is None:
+        raise ValueError("an instant is missing")
+    return instant
+
+
+def _scan_json(scan: Scan | None) -> Mapping[str, object] | None:
+    if scan is None:
+        return None
+    return {
+        "since": _text(scan.window.since),
+        "run_after": _text(scan.window.run_after),
+        "as_of": _text(scan.as_of),
+        "stream": scan.stream,
+        "page": scan.page,
+        "after": scan.after,
+        "order": scan.order,
+    }
+
+
+def _scan(fields: Any) -> Scan | None:  # noqa: ANN401 - JSON of a cursor, checked field by field
+    if fields is None:
+        return None
+    stream: object = fields["stream"]
+    if stream not in ("tasks", "runs"):
+        raise ValueError(f"stream is {stream!r}")
+    window = Window(_known(fields["since"]), _instant(fields["run_after"]))
+    scan = Scan(window, _known(fields["as_of"]), stream)
+    if fields["order"] != SCAN_ORDER:
+        return scan
+    return replace(scan, page=_optional(fields["page"]), after=_optional(fields["after"]))
+
+
+def _optional(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"expected a text, found {value!r}")
+    return value

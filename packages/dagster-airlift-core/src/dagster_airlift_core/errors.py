@@ -1,0 +1,53 @@
+"""What can go wrong, from "no Airflow there" to "a mapping that cannot be meant".
+
+AirliftError
+├── AirflowApiError        method, url, status
+│   ├── AirflowUnreachable
+│   ├── AirflowUnauthorized
+│   ├── AirflowNotFound
+│   └── AirflowPayloadError
+└── MappingError
+"""
+
+from __future__ import annotations
+
+
+class AirliftError(Exception):
+    """Base of every error of this package."""
+
+
+class AirflowApiError(AirliftError):
+    """A call to Airflow's REST API did not give the answer that was asked for.
+
+    Args:
+        message: What failed, on what, and what to do about it.
+        method: HTTP method of the call.
+        url: URL of the call, without credentials.
+        status: HTTP status of the answer, None when there was no answer.
+    """
+
+    def __init__(self, message: str, *, method: str, url: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.method = method
+        self.url = url
+        self.status = status
+
+
+class AirflowUnreachable(AirflowApiError):  # noqa: N818 - the name says it
+    """No answer, or only answers of an overloaded or broken server, within the time allowed."""
+
+
+class AirflowUnauthorized(AirflowApiError):  # noqa: N818 - the name says it
+    """Airflow refused the credentials, or the user may not read what was asked for."""
+
+
+class AirflowNotFound(AirflowApiError):  # noqa: N818 - the name says it
+    """Airflow has no such path, DAG or run."""
+
+
+class AirflowPayloadError(AirflowApiError):
+    """An answer that is no JSON of the expected shape: a login page, a proxy, another version."""
+
+
+class MappingError(AirliftError):
+    """A mapping of assets to tasks or DAGs that cannot be meant."""

@@ -1,0 +1,54 @@
+"""Names of DAGs and tasks, and how they become names that Dagster accepts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+_VALID_NAME = re.compile(r"[A-Za-z0-9_]+")
+_LOOKS_DERIVED = re.compile(r".*_[0-9a-f]{8}")
+
+
+@dataclass(frozen=True, order=True)
+class DagHandle:
+    """Names a DAG of an Airflow instance.
+
+    Args:
+        dag_id: DAG id.
+    """
+
+    dag_id: str
+
+    def __str__(self) -> str:
+        """Return the DAG id."""
+        return self.dag_id
+
+
+@dataclass(frozen=True, order=True)
+class TaskHandle:
+    """Names a task of an Airflow instance.
+
+    Args:
+        dag_id: DAG id.
+        task_id: Task id, with its task groups.
+    """
+
+    dag_id: str
+    task_id: str
+
+    def __str__(self) -> str:
+        """Return the DAG id and the task id, as Airflow writes them."""
+        return f"{self.dag_id}.{self.task_id}"
+
+
+def dagster_name(text: str) -> str:
+    """Return a name of letters, digits and underscores that no other text is given.
+
+    Dagster demands such names of sensors and groups. A text that already is one stays as it is,
+    unless it looks like a name made here.
+    """
+    if _VALID_NAME.fullmatch(text) and not _LOOKS_DERIVED.fullmatch(text):
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{re.sub(r'[^A-Za-z0-9_]', '_', text)}_{digest}"

@@ -1,0 +1,239 @@
+"""Which asset belongs to which task or DAG: written into asset metadata, read back from there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from dagster import AssetKey, AssetsDefinition, AssetSpec, JsonMetadataValue, MetadataValue
+
+from dagster_airlift_core.errors import MappingError
+from dagster_airlift_core.handles import DagHandle, TaskHandle
+from dagster_airlift_core.wire import (
+    DAG_ID_FIELD,
+    DAG_MAPPING_METADATA_KEY,
+    INSTANCE_FIELD,
+    TASK_ID_FIELD,
+    TASK_MAPPING_METADATA_KEY,
+)
+
+MappableAsset: TypeAlias = AssetsDefinition | AssetSpec
+Handle: TypeAlias = DagHandle | TaskHandle
+
+
+@dataclass(frozen=True)
+class MappingEntry:
+    """One entry of an asset's metadata; `instance` is None until an Airflow instance claims it."""
+
+    handle: Handle
+    instance: str | None = None
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return the entry as it stands in metadata."""
+        entry = {} if self.instance is None else {INSTANCE_FIELD: self.instance}
+        entry[DAG_ID_FIELD] = self.handle.dag_id
+        if isinstance(self.handle, TaskHandle):
+            entry[TASK_ID_FIELD] = self.handle.task_id
+        return entry
+
+
+@dataclass(frozen=True)
+class AssetMapping:
+    """The assets of each task and DAG of one Airflow instance.
+
+    Args:
+        tasks: Keys of the assets that a task materializes.
+        dags: Keys of the assets that a successful run of a DAG materializes.
+    """
+
+    tasks: Mapping[TaskHandle, tuple[AssetKey, ...]]
+    dags: Mapping[DagHandle, tuple[AssetKey, ...]]
+
+    @classmethod
+    def of(cls, instance: str, specs: Iterable[AssetSpec]) -> AssetMapping:
+        """Return what the specs say about one Airflow instance.
+
+        Raises:
+            MappingError: The metadata of a spec is not of the form that we write.
+        """
+        tasks: dict[TaskHandle, dict[AssetKey, None]] = defaultdict(dict)
+        dags: dict[DagHandle, dict[AssetKey, None]] = defaultdict(dict)
+        for spec in specs:
+            for handle in handles_of(spec, instance):
+                if isinstance(handle, TaskHandle):
+                    tasks[handle][spec.key] = None
+                else:
+                    dags[handle][spec.key] = None
+        return cls(
+            {handle: tuple(keys) for handle, keys in tasks.items()},
+            {handle: tuple(keys) for handle, keys in dags.items()},
+        )
+
+    @property
+    def dag_ids(self) -> frozenset[str]:
+        """Ids of the DAGs that have a mapped task, or are mapped themselves."""
+        return frozenset(handle.dag_id for handle in (*self.tasks, *self.dags))
+
+    def keys_by_dag(self) -> Mapping[str, frozenset[AssetKey]]:
+        """Return all mapped assets of each DAG, whatever their level."""
+        found: dict[str, set[AssetKey]] = defaultdict(set)
+        for handle, keys in (*self.tasks.items(), *self.dags.items()):
+            found[handle.dag_id].update(keys)
+        return {dag_id: frozenset(keys) for dag_id, keys in found.items()}
+
+    def with_dag_assets(self, keys: Mapping[str, AssetKey]) -> AssetMapping:
+        """Return the mapping with one more asset for each of these DAGs."""
+        dags = dict(self.dags)
+        for dag_id, key in keys.items():
+            handle = DagHandle(dag_id)
+            dags[handle] = tuple(dict.fromkeys((*dags.get(handle, ()), key)))
+        return AssetMapping(self.tasks, dags)
+
+
+def assets_with_task_mappings(
+    dag_id: str, task_mappings: Mapping[str, Iterable[MappableAsset]]
+) -> Sequence[MappableAsset]:
+    """Say which assets the tasks of a DAG materialize.
+
+    An asset that is mapped already keeps its mappings and gets these too.
+
+    Args:
+        dag_id: DAG id.
+        task_mappings: Task id to assets, specs as well as definitions; one asset may have several tasks.
+
+    Returns:
+        The assets, of the same kinds, with the mapping in their metadata. The arguments stay as they are.
+
+    Raises:
+        MappingError: Two different specs have the same key.
+    """
+    return _mapped({TaskHandle(dag_id, task_id): assets for task_id, assets in task_mappings.items()})
+
+
+def assets_with_dag_mappings(dag_mappings: Mapping[str, Iterable[MappableAsset]]) -> Sequence[MappableAsset]:
+    """Say which assets a successful run of a DAG materializes.
+
+    Args:
+        dag_mappings: DAG id to assets, specs as well as definitions; one asset may have several DAGs.
+
+    Returns:
+        The assets, of the same kinds, with the mapping in their metadata. The arguments stay as they are.
+
+    Raises:
+        MappingError: Two different specs have the same key.
+    """
+    return _mapped({DagHandle(dag_id): assets for dag_id, assets in dag_mappings.items()})
+
+
+def assets_with_multiple_task_mappings(
+    assets: Iterable[MappableAsset], task_handles: Iterable[TaskHandle | Mapping[str, str]]
+) -> Sequence[MappableAsset]:
+    """Say that each of several tasks, of one or more DAGs, materializes the same assets.
+
+    Args:
+        assets: Assets, specs as well as definitions.
+        task_handles: The tasks; `{"dag_id": …, "task_id": …}` is understood too.
+
+    Returns:
+        The assets, of the same kinds, with the mapping in their metadata. The arguments stay as they are.
+
+    Raises:
+        MappingError: A task handle lacks its DAG id or task id, or two different specs have the same key.
+    """
+    assets = tuple(assets)
+    return _mapped({_task_handle(task): assets for task in task_handles})
+
+
+def _task_handle(task: TaskHandle | Mapping[str, str]) -> TaskHandle:
+    if isinstance(task, TaskHandle):
+        return task
+    try:
+        return TaskHandle(task[DAG_ID_FIELD], task[TASK_ID_FIELD])
+    except KeyError as error:
+        raise MappingError(f"Expected a task like TaskHandle('etl', 'load'), found {task!r}.") from error
+
+
+def _mapped(assets_of: Mapping[Handle, Iterable[MappableAsset]]) -> Sequence[MappableAsset]:
+    """Return each asset once, with all the handles that it was given."""
+    found: dict[object, MappableAsset] = {}
+    entries: dict[object, list[MappingEntry]] = defaultdict(list)
+    for handle, assets in assets_of.items():
+        for asset in assets:
+            identity = asset.key if isinstance(asset, AssetSpec) else id(asset)
+            if found.setdefault(identity, asset) != asset:
+                raise MappingError(
+                    f"Two different specs of the asset {identity} are mapped, one of them to {handle}. "
+                    "Make the spec once and map it to both."
+                )
+            entries[identity].append(MappingEntry(handle))
+    return [_changed(asset, entries[identity]) for identity, asset in found.items()]
+
+
+def _changed(asset: MappableAsset, new: Sequence[MappingEntry]) -> MappableAsset:
+    if isinstance(asset, AssetSpec):
+        return with_entries(asset, (*entries_of(asset), *new))
+    return asset.map_asset_specs(lambda spec: with_entries(spec, (*entries_of(spec), *new)))
+
+
+def entries_of(spec: AssetSpec) -> tuple[MappingEntry, ...]:
+    """Return the mapping in the metadata of a spec.
+
+    Raises:
+        MappingError: It is not of the form that we write.
+    """
+    return tuple(
+        _entry(spec, key, item)
+        for key in (TASK_MAPPING_METADATA_KEY, DAG_MAPPING_METADATA_KEY)
+        for item in _items(spec.metadata.get(key))
+    )
+
+
+def _items(value: object) -> Sequence[object]:
+    if isinstance(value, JsonMetadataValue):
+        value = value.data
+    if value is None:
+        return ()
+    return cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def _entry(spec: AssetSpec, key: str, item: object) -> MappingEntry:
+    fields = cast("Mapping[object, object]", item) if isinstance(item, Mapping) else {}
+    names = [fields.get(name) for name in (DAG_ID_FIELD, TASK_ID_FIELD, INSTANCE_FIELD)]
+    dag_id, task_id, instance = (name if isinstance(name, str) else None for name in names)
+    if dag_id and key == DAG_MAPPING_METADATA_KEY:
+        return MappingEntry(DagHandle(dag_id), instance)
+    if dag_id and task_id:
+        return MappingEntry(TaskHandle(dag_id, task_id), instance)
+    raise MappingError(
+        f"The metadata {key!r} of the asset {spec.key.to_user_string()!r} has the entry {item!r}. "
+        "Write it with assets_with_task_mappings or assets_with_dag_mappings."
+    )
+
+
+def with_entries(spec: AssetSpec, entries: Iterable[MappingEntry]) -> AssetSpec:
+    """Return the spec with exactly these entries, each of them once."""
+    tasks: dict[MappingEntry, None] = {}
+    dags: dict[MappingEntry, None] = {}
+    for entry in entries:
+        (tasks if isinstance(entry.handle, TaskHandle) else dags)[entry] = None
+    written = {
+        key: MetadataValue.json([entry.to_metadata() for entry in found])
+        for key, found in ((TASK_MAPPING_METADATA_KEY, tasks), (DAG_MAPPING_METADATA_KEY, dags))
+        if found
+    }
+    return spec.merge_attributes(metadata=written)
+
+
+def claimed(spec: AssetSpec, instance: str) -> AssetSpec:
+    """Return the spec with the name of an Airflow instance in every entry that has none yet."""
+    entries = entries_of(spec)
+    if all(entry.instance for entry in entries):
+        return spec
+    return with_entries(spec, (MappingEntry(entry.handle, entry.instance or instance) for entry in entries))
+
+
+def handles_of(spec: AssetSpec, instance: str) -> tuple[Handle, ...]:
+    """Return the tasks and DAGs of one Airflow instance that an asset is mapped to."""
+    return tuple(entry.handle for entry in entries_of(spec) if entry.instance == instance)
