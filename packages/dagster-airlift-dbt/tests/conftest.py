@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dagster import AssetSpec, Definitions
 from dagster_airlift_dbt import DbtCommand, DbtOnAirflow
 
 FILES = {
@@ -58,6 +60,17 @@ def manifest(project: Path) -> Path:
 @pytest.fixture(scope="session")
 def manifest_content(manifest: Path) -> dict[str, object]:
     return json.loads(manifest.read_text())
+
+
+@pytest.fixture(scope="session")
+def mapped_specs() -> Callable[[Definitions], list[AssetSpec]]:
+    """The specs without what Dagster adds by itself for dependencies that nobody defines."""
+
+    def find(defs: Definitions) -> list[AssetSpec]:
+        specs = defs.resolve_all_asset_specs()
+        return [spec for spec in specs if "dagster-airlift/task-mapping" in spec.metadata]
+
+    return find
 
 
 @pytest.fixture

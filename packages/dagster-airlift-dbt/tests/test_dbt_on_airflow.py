@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from conftest import TASKS
-from dagster import AssetKey, AssetsDefinition, Definitions, materialize
+from dagster import AssetKey, AssetsDefinition, AssetSpec, Definitions, materialize
 from dagster_airlift_dbt import DbtCommand, DbtMigrationError, DbtOnAirflow
 from dagster_dbt import DagsterDbtTranslator, DbtProject, build_dbt_asset_specs
 
@@ -19,6 +18,7 @@ def tasks_of(defs: Definitions) -> dict[str, list[str]]:
     return {
         spec.key.to_user_string(): [task["task_id"] for task in spec.metadata[MAPPING].value]
         for spec in defs.resolve_all_asset_specs()
+        if MAPPING in spec.metadata
     }
 
 
@@ -46,9 +46,14 @@ def test_a_model_that_two_tasks_run_is_mapped_to_both(manifest: Path) -> None:
     assert mapped == {"sales": ["marts", "again", "marts"], "bestsellers": ["marts"]}
 
 
-def test_assets_look_as_dagster_dbt_shows_them(books: DbtOnAirflow, manifest_content: Mapping[str, Any]) -> None:
-    ours = {spec.key: spec for spec in books.defs().resolve_all_asset_specs()}
-    theirs = {spec.key: spec for spec in build_dbt_asset_specs(manifest=manifest_content)}
+def test_assets_look_as_dagster_dbt_shows_them(
+    books: DbtOnAirflow,
+    manifest_content: Mapping[str, Any],
+    mapped_specs: Callable[[Definitions], list[AssetSpec]],
+) -> None:
+    ours = {spec.key: spec for spec in mapped_specs(books.defs())}
+    dagster_dbt = Definitions(assets=build_dbt_asset_specs(manifest=manifest_content))
+    theirs = {spec.key: spec for spec in dagster_dbt.resolve_all_asset_specs()}
 
     for key, spec in ours.items():
         metadata = {name: value for name, value in spec.metadata.items() if name != MAPPING}
@@ -61,14 +66,14 @@ def replace_metadata(spec: Any, metadata: Mapping[str, Any]) -> Any:
     return spec.replace_attributes(metadata=kept)
 
 
-def test_a_translator_decides_about_keys(manifest: Path) -> None:
+def test_a_translator_decides_about_keys(books: DbtOnAirflow) -> None:
     class Prefixed(DagsterDbtTranslator):
         def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
             return super().get_asset_key(dbt_resource_props).with_prefix("books")
 
-    books = DbtOnAirflow(manifest=manifest, tasks=TASKS, translator=Prefixed())
+    prefixed = replace(books, translator=Prefixed())
 
-    assert "books/sales" in tasks_of(books.defs())
+    assert "books/sales" in tasks_of(prefixed.defs())
 
 
 def test_migrating_a_task_changes_neither_keys_nor_mappings(books: DbtOnAirflow, project: Path) -> None:

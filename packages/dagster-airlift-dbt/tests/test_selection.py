@@ -1,15 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey
+from dagster import AssetKey, AssetSpec, Definitions
 from dagster_airlift_dbt import DbtCommand, DbtOnAirflow, DbtSelectionError
 
 
-def keys(manifest: Path, command: DbtCommand) -> set[str]:
-    defs = DbtOnAirflow(manifest=manifest, tasks={"nightly": {"task": command}}).defs()
-    return {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
+def defs_of(manifest: Path, command: DbtCommand) -> Definitions:
+    return DbtOnAirflow(manifest=manifest, tasks={"nightly": {"task": command}}).defs()
 
 
 @pytest.mark.parametrize(
@@ -29,14 +29,19 @@ def keys(manifest: Path, command: DbtCommand) -> set[str]:
     ],
 )
 def test_the_assets_of_a_task_are_what_its_command_builds(
-    manifest: Path, command: DbtCommand, expected: set[str]
+    manifest: Path,
+    command: DbtCommand,
+    expected: set[str],
+    mapped_specs: Callable[[Definitions], list[AssetSpec]],
 ) -> None:
-    assert keys(manifest, command) == expected
+    specs = mapped_specs(defs_of(manifest, command))
+
+    assert {spec.key.to_user_string() for spec in specs} == expected
 
 
 def test_a_selection_that_names_nothing_says_what_there_is(manifest: Path) -> None:
     with pytest.raises(DbtSelectionError, match=r"`dbt run --select mart` selects nothing .*'books'.* marts,"):
-        keys(manifest, DbtCommand("run", select="mart"))
+        defs_of(manifest, DbtCommand("run", select="mart"))
 
 
 @pytest.mark.parametrize(
@@ -48,13 +53,12 @@ def test_a_term_that_needs_more_than_a_manifest_is_refused(manifest: Path, term:
     selection = {"select": "marts", "exclude": "tag:x", position: f"tag:daily {term}"}
 
     with pytest.raises(DbtSelectionError, match="cannot be resolved from a manifest alone"):
-        keys(manifest, DbtCommand("run", **selection))
+        defs_of(manifest, DbtCommand("run", **selection))
 
 
-def test_a_source_is_only_a_dependency(manifest: Path) -> None:
-    command = DbtCommand("run", select="stg_shelves")
-    defs = DbtOnAirflow(manifest=manifest, tasks={"nightly": {"task": command}}).defs()
-
-    (spec,) = defs.resolve_all_asset_specs()
+def test_a_source_is_only_a_dependency(
+    manifest: Path, mapped_specs: Callable[[Definitions], list[AssetSpec]]
+) -> None:
+    (spec,) = mapped_specs(defs_of(manifest, DbtCommand("run", select="stg_shelves")))
 
     assert [dep.asset_key for dep in spec.deps] == [AssetKey(["library", "shelves"])]

@@ -1,11 +1,10 @@
 """The dbt resources that Airflow's tasks build, as assets mapped to these tasks."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, AssetSpec, Definitions
 from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
@@ -36,7 +35,7 @@ class DbtOnAirflow:
     translator: DagsterDbtTranslator = field(default_factory=DagsterDbtTranslator)
     _projects: Mapping[TaskHandle, DbtProject] = field(default_factory=dict[TaskHandle, DbtProject], repr=False)
 
-    def migrate(self, dag_id: str, task_id: str, *, project: DbtProject) -> DbtOnAirflow:
+    def migrate(self, dag_id: str, task_id: str, *, project: DbtProject) -> Self:
         """Let Dagster be able to run what one task runs: exactly its models, by its command.
 
         Airflow goes on running the task until its migration state says `migrated: true`.

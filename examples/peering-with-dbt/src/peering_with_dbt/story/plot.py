@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from peering_with_dbt.story.airflow_server import AirflowSite, DagRun, DagStructure
@@ -92,10 +93,8 @@ class Plot:
             keys = tuple(sorted(self._dagster.assets()))
             _expect(keys, tuple(sorted(f"{AIRFLOW_INSTANCE}/dag/{dag_id}" for dag_id in _DAGS)), "DAG assets")
         self._teller.say(f"Every DAG is an asset: {', '.join(keys)}")
-        for dag_id in _DAGS:
-            self._airflow.unpause(dag_id)
         with self._teller.step("first_run", "Airflow runs both DAGs, as it always did"):
-            run = self._run_dags()
+            run = self._run_dags(self._unpause)
         with self._teller.step("peered_runs", "Dagster sees the runs"):
             self._wait_for_events(run)
         return keys
@@ -125,7 +124,7 @@ class Plot:
             _expect(executable, models, "executable assets")
             self._set_migrated(migrated=True)
         with self._teller.step("proxied_run", f"Airflow runs {DAG_ID}; Dagster runs {TASK_ID}"):
-            run = self._run_dags()
+            run = self._run_dags(self._trigger)
         with self._teller.step("proxied_observed", "Dagster shows the run, each table once"):
             self._wait_for_events(run, without=models)
         _expect(self._airflow.operator_in_run(run, TASK_ID), _PROXY_OPERATOR, f"operator of {TASK_ID}")
@@ -147,7 +146,7 @@ class Plot:
         with self._teller.step("roll_back", f"Set {TASK_ID} back to migrated: false"):
             self._set_migrated(migrated=False)
         with self._teller.step("rolled_back_run", f"Airflow runs {DAG_ID}, {TASK_ID} too"):
-            run = self._run_dags()
+            run = self._run_dags(self._trigger)
         with self._teller.step("rolled_back_observed", "Dagster sees the run, each table once"):
             self._wait_for_events(run)
             self._wait_for_ticks()
@@ -194,11 +193,19 @@ class Plot:
             seen = {event.airflow_run_id for event in report.observed[key]}
             _expect(seen, runs, f"Airflow runs observed for {key}")
 
-    def _run_dags(self) -> DagRun:
-        """Trigger the first DAG; the second one follows its asset."""
+    def _unpause(self) -> None:
+        """Unpaused, a DAG that does not catch up runs once, for its latest interval."""
+        for dag_id in reversed(_DAGS):
+            self._airflow.unpause(dag_id)
+
+    def _trigger(self) -> None:
+        self._airflow.trigger(_DAGS[0])
+
+    def _run_dags(self, begin: Callable[[], None]) -> DagRun:
+        """Let the first DAG run; the second one follows its asset."""
         known = {run.run_id for run in self._airflow.runs(DAG_ID)}
         wait, log = self._processes.wait_until, self._place.logs / "airflow-scheduler.log"
-        self._airflow.trigger("load_lakehouse")
+        begin()
         wait(
             lambda: {run.run_id for run in self._airflow.runs(DAG_ID)} > known and self._airflow.idle(*_DAGS),
             f"{DAG_ID} has run",
