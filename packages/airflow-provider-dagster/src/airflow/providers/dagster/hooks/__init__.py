@@ -1,0 +1,1 @@
+"""Hooks: an Airflow connection in, a client of Dagster out."""

@@ -1,0 +1,1 @@
+"""Operators that have Dagster do the work."""

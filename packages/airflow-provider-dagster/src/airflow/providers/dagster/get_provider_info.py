@@ -1,0 +1,90 @@
+"""What Airflow has to know about this provider: `provider.yaml` without what only its development needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Give Airflow the description of this provider.
+
+    Returns:
+        A dictionary that follows Airflow's `provider_info.schema.json`.
+    """
+    return {
+        "package-name": "apache-airflow-providers-dagster",
+        "name": "Dagster",
+        "description": "`Dagster <https://dagster.io/>`__: hand the work of a task to Dagster, one task "
+        "at a time, without changing the DAG.\n",
+        "integrations": [
+            {
+                "integration-name": "Dagster",
+                "external-doc-url": "https://docs.dagster.io/",
+                "tags": ["service"],
+            }
+        ],
+        "operators": [
+            {"integration-name": "Dagster", "python-modules": ["airflow.providers.dagster.operators.dagster"]}
+        ],
+        "hooks": [
+            {"integration-name": "Dagster", "python-modules": ["airflow.providers.dagster.hooks.dagster"]}
+        ],
+        "extra-links": ["airflow.providers.dagster.links.dagster.DagsterRunLink"],
+        "connection-types": [
+            {
+                "connection-type": "dagster",
+                "hook-class-name": "airflow.providers.dagster.hooks.dagster.DagsterHook",
+                "hook-name": "Dagster",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "login"],
+                    "relabeling": {"host": "Dagster webserver URL", "password": "API token"},
+                    "placeholders": {
+                        "host": "https://dagster.example.com",
+                        "port": "only if it is not in the URL",
+                        "password": "empty if Dagster asks for none",
+                    },
+                },
+                "conn-fields": {
+                    "timeout": {
+                        "label": "Timeout (seconds)",
+                        "description": "How long to wait for an answer of Dagster.",
+                        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 60},
+                    },
+                    "ca_bundle": {
+                        "label": "CA bundle",
+                        "description": "File on the worker with the "
+                        "certificates to trust, where "
+                        "those of the system are not "
+                        "right.",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "allow_http": {
+                        "label": "Allow plain HTTP",
+                        "description": "Send the API token over http:// to another machine.",
+                        "schema": {"type": ["boolean", "null"], "default": False},
+                    },
+                },
+            }
+        ],
+        "config": {
+            "dagster": {
+                "description": "How proxied tasks find their assets in Dagster.",
+                "options": {
+                    "instance_name": {
+                        "description": "Name of this Airflow "
+                        "instance, as the mappings of "
+                        "Dagster's assets spell it. "
+                        "Needed when several Airflow\n"
+                        "instances map assets to "
+                        "equal DAGs and tasks in one "
+                        "Dagster; when empty, there "
+                        "must be only one.\n",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "production",
+                        "default": "",
+                    }
+                },
+            }
+        },
+    }

@@ -1,0 +1,111 @@
+"""From an Airflow connection of type `dagster` to a client that speaks to Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
+
+from airflow.providers.common.compat.sdk import BaseHook  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
+
+from airflow.providers.dagster.client import DagsterAddress, DagsterClient, is_loopback
+from airflow.providers.dagster.exceptions import InvalidDagsterConnection
+
+__all__ = ["DagsterHook"]
+
+_WEB = frozenset({"http", "https"})
+_EXAMPLE = "for example https://dagster.example.com or http://127.0.0.1:3000"
+
+
+class DagsterHook(BaseHook):
+    """Connects to the Dagster webserver that an Airflow connection names.
+
+    Args:
+        dagster_conn_id: The connection. Its host is the URL of the webserver (or host, port and schema), its
+            password the API token, if Dagster wants one. Of its extra, `timeout` (seconds), `ca_bundle` (a file)
+            and `allow_http` (true: send the token over plain HTTP) are read, and nothing else.
+    """
+
+    conn_name_attr = "dagster_conn_id"
+    default_conn_name = "dagster_default"
+    conn_type = "dagster"
+    hook_name = "Dagster"
+
+    def __init__(self, dagster_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.dagster_conn_id = dagster_conn_id
+
+    @cached_property
+    def address(self) -> DagsterAddress:
+        """Where Dagster is, read from the connection once.
+
+        Raises:
+            InvalidDagsterConnection: The connection does not say, or would send a token in the clear.
+        """
+        connection = self.get_connection(self.dagster_conn_id)
+        extra = cast("Mapping[str, Any]", connection.extra_dejson)
+        url = self._url(connection.host or "", connection.port, connection.schema or "")
+        token = connection.password or ""
+        if token and url.startswith("http:") and not is_loopback(url) and extra.get("allow_http") is not True:
+            raise self._invalid("it has an API token, but http:// would send it in the clear: use https://")
+        return DagsterAddress(
+            url=url,
+            conn_id=self.dagster_conn_id,
+            token=token,
+            timeout=self._timeout(extra),
+            ca_bundle=str(extra.get("ca_bundle") or ""),
+        )
+
+    def get_conn(self) -> DagsterClient:
+        """Open a client; the caller closes it.
+
+        Returns:
+            A client of its own for each call, so that a signal handler does not share one with what it interrupts.
+        """
+        return DagsterClient(self.address)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask Dagster for its version.
+
+        Returns:
+            Whether that worked, and the version or the reason. Never raises.
+        """
+        try:
+            client = self.get_conn()
+            try:
+                return True, f"Dagster {client.version()} at {client.address.url}"
+            finally:
+                client.close()
+        except Exception as error:  # noqa: BLE001 - Airflow's contract for the button in the UI
+            return False, str(error)
+
+    def _url(self, host: str, port: int | None, schema: str) -> str:
+        text = host.strip() if "://" in host else f"{schema or 'http'}://{host.strip()}"
+        try:
+            parts = urlsplit(text)
+            written_port = parts.port
+        except ValueError as error:
+            raise self._invalid(f"its host {host!r} is no URL: write {_EXAMPLE}") from error
+        if parts.scheme not in _WEB or not parts.hostname or parts.query or parts.fragment:
+            raise self._invalid(f"its host {host!r} is no URL of a webserver: write {_EXAMPLE}")
+        if parts.username or parts.password:
+            raise self._invalid(
+                "its host holds a user name: a token goes into the password of the connection"
+            )
+        netloc = parts.netloc if written_port or not port else f"{parts.netloc}:{port}"
+        path = parts.path.rstrip("/").removesuffix("/graphql")
+        return urlunsplit((parts.scheme, netloc, path, "", ""))
+
+    def _timeout(self, extra: Mapping[str, Any]) -> float:
+        value = extra.get("timeout")
+        if value is None:
+            return DagsterAddress.timeout
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise self._invalid(f"its extra `timeout` is {value!r}: write a number of seconds")
+        return float(value)
+
+    def _invalid(self, problem: str) -> InvalidDagsterConnection:
+        return InvalidDagsterConnection(
+            f"Airflow connection {self.dagster_conn_id!r} cannot be used: {problem}."
+        )

@@ -1,0 +1,260 @@
+"""One Airflow attempt, one Dagster run: find the run of this task, or launch it, and never twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from airflow.providers.dagster import wire
+from airflow.providers.dagster.client import DagsterClient
+from airflow.providers.dagster.exceptions import DagsterApiError, DagsterError, DagsterLaunchRefused
+from airflow.providers.dagster.model import MappedAsset, Run, RunStatus
+from airflow.providers.dagster.patience import PATIENCE_BEFORE_LAUNCH, PATIENCE_WHILE_RUNNING, Patience
+from airflow.providers.dagster.ports import Clock, Log
+
+__all__ = ["Attempt", "Intents", "Launcher", "choose_run", "raise_if_not_loaded"]
+
+SETTLE_SECONDS = 60.0
+"""How long a run may take to show up after its launch went unanswered."""
+SETTLE_POLL_SECONDS = 2.0
+LAUNCHES = 3
+"""How often to launch, each time after a whole settle window without a run."""
+
+
+class Intents(Protocol):
+    """Remembers across the tries of a task when a launch was sent whose answer is not in yet."""
+
+    def get(self) -> float | None:
+        """When the launch was sent, None when none is open."""
+        ...
+
+    def set(self, sent: float) -> None:
+        """Remember that a launch is about to be sent."""
+        ...
+
+    def clear(self) -> None:
+        """Forget it: the answer is in."""
+        ...
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of one Airflow task instance, named across both systems."""
+
+    instance: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    max_tries: int
+    try_number: int
+    dag_run_url: str
+
+    @property
+    def key(self) -> str:
+        """The launch key: equal for all tries, another one after a clear."""
+        return wire.launch_key(
+            instance=self.instance,
+            dag_id=self.dag_id,
+            run_id=self.run_id,
+            task_id=self.task_id,
+            map_index=self.map_index,
+            max_tries=self.max_tries,
+        )
+
+    @property
+    def task_instance_tags(self) -> dict[str, str]:
+        """Tags that all runs of this task instance carry, whatever try or generation launched them."""
+        return {
+            wire.INSTANCE_TAG: self.instance,
+            wire.DAG_ID_TAG: self.dag_id,
+            wire.RUN_ID_TAG: self.run_id,
+            wire.TASK_ID_TAG: self.task_id,
+            wire.MAP_INDEX_TAG: str(self.map_index),
+        }
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of a run that this try launches."""
+        tags = {
+            **self.task_instance_tags,
+            wire.TRY_NUMBER_TAG: str(self.try_number),
+            wire.LAUNCH_KEY_TAG: self.key,
+        }
+        return {**tags, wire.DAG_RUN_URL_TAG: self.dag_run_url} if self.dag_run_url else tags
+
+
+def choose_run(runs: Sequence[Run], try_number: int) -> Run | None:
+    """Choose the run of a launch key that a try has to follow.
+
+    Args:
+        runs: All runs with the key, oldest first.
+        try_number: The try that asks.
+
+    Returns:
+        A live run, else a successful one, else one that is being canceled, else one that this very try
+        launched and that failed. None when a run is to be launched.
+    """
+    canceling = [run for run in runs if run.status is RunStatus.CANCELING]
+    live = [run for run in runs if not run.status.is_terminal and run not in canceling]
+    successful = [run for run in runs if run.status.is_success]
+    of_this_try = [run for run in runs if run.status.is_terminal and run.try_number >= try_number]
+    return next(iter([*live, *successful, *canceling, *reversed(of_this_try)]), None)
+
+
+def _never_arrived(error: DagsterApiError) -> bool:
+    """Only then can a launch be sent again without a look for its run."""
+    return error.transient and not error.delivered
+
+
+def raise_if_not_loaded(dagster: DagsterClient, patience: Patience, error: DagsterError) -> None:
+    """Turn an error that rules out a retry into one that does not, when code locations are not loaded.
+
+    Args:
+        dagster: The Dagster instance.
+        patience: How long to ask it.
+        error: What Dagster lacks or refuses, perhaps only because a code location is being reloaded.
+
+    Raises:
+        DagsterError: Some code location is not loaded.
+    """
+    broken = patience.ask(dagster.broken_locations)
+    if broken:
+        reasons = "; ".join(f"{location.name!r}: {location.problem}" for location in broken)
+        raise DagsterError(f"{error} Code locations of Dagster are not loaded, {reasons}.") from error
+
+
+class Launcher:
+    """Finds or launches the runs of one attempt.
+
+    Args:
+        dagster: The Dagster instance.
+        attempt: The try of the task.
+        intents: Memory of launches whose answer never came.
+        clock: The clock to wait by.
+        log: Log of the task.
+    """
+
+    def __init__(
+        self, dagster: DagsterClient, attempt: Attempt, intents: Intents, clock: Clock, log: Log
+    ) -> None:
+        self._dagster = dagster
+        self._attempt = attempt
+        self._intents = intents
+        self._clock = clock
+        self._log = log
+        self._patience = Patience(PATIENCE_BEFORE_LAUNCH, clock, log)
+        self._open_intent = intents.get()
+
+    def attach_or_launch(self, assets: tuple[MappedAsset, ...]) -> Run:
+        """Follow the run that stands for these assets already, or launch it.
+
+        Args:
+            assets: Assets of one code location.
+
+        Returns:
+            The run, in any state.
+
+        Raises:
+            DagsterLaunchRefused: Dagster declined the launch.
+            DagsterError: Dagster cannot be asked, or its code location is not loaded.
+        """
+        found = self._existing(assets) or self._await_open_intent(assets)
+        if found is not None:
+            self._log.info("Found Dagster run %s (%s) of this task.", found.run_id, found.status.value)
+            return found
+        self._end_older_generations()
+        run = self._launch_until_clear(assets)
+        self._intents.clear()
+        return run
+
+    def _launch_until_clear(self, assets: tuple[MappedAsset, ...]) -> Run:
+        unsure: DagsterApiError | None = None
+        for _ in range(LAUNCHES):
+            answer = self._launch(assets)
+            if isinstance(answer, Run):
+                return answer
+            unsure = answer
+            run = self._settle(assets, since=self._clock.now())
+            if run is not None:
+                return run
+        raise DagsterError(
+            f"Dagster at {self._dagster.address.url} took {LAUNCHES} launches for launch key {self._attempt.key} "
+            f"without a clear answer, and no run showed up. {unsure}"
+        ) from unsure
+
+    def _existing(self, assets: tuple[MappedAsset, ...]) -> Run | None:
+        deadline = self._clock.now() + PATIENCE_WHILE_RUNNING
+        while True:
+            run = choose_run(self._runs_of_key(assets[0]), self._attempt.try_number)
+            if run is None or run.status is not RunStatus.CANCELING:
+                return run
+            self._pause_until(deadline, run)
+
+    def _runs_of_key(self, asset: MappedAsset) -> list[Run]:
+        runs = self._patience.ask(lambda: self._dagster.runs({wire.LAUNCH_KEY_TAG: self._attempt.key}))
+        place = (asset.location, asset.repository)
+        return [run for run in runs if (run.location, run.repository) in {place, ("", "")}]
+
+    def _await_open_intent(self, assets: tuple[MappedAsset, ...]) -> Run | None:
+        """An earlier try died between sending a launch and hearing of it: its run may still show up."""
+        if self._open_intent is None:
+            return None
+        return self._settle(assets, since=min(self._open_intent, self._clock.now()))
+
+    def _settle(self, assets: tuple[MappedAsset, ...], *, since: float) -> Run | None:
+        while self._clock.now() < since + SETTLE_SECONDS:
+            self._clock.sleep(SETTLE_POLL_SECONDS)
+            run = self._existing(assets)
+            if run is not None:
+                return run
+        return None
+
+    def _launch(self, assets: tuple[MappedAsset, ...]) -> Run | DagsterApiError:
+        """Launch once; an answer that leaves it open whether there is a run is handed back, not raised."""
+        try:
+            return self._patience.ask(lambda: self._send(assets), again_if=_never_arrived)
+        except DagsterApiError as error:
+            if not error.delivered:
+                raise
+            self._log.warning("%s Looking for the run for %d s.", error, SETTLE_SECONDS)
+            return error
+        except DagsterLaunchRefused as error:
+            self._intents.clear()
+            raise_if_not_loaded(self._dagster, self._patience, error)
+            raise
+
+    def _send(self, assets: tuple[MappedAsset, ...]) -> Run:
+        self._intents.set(self._clock.now())
+        try:
+            return self._dagster.launch(assets, self._attempt.tags)
+        except DagsterApiError as error:
+            if not error.delivered:
+                self._intents.clear()
+            raise
+
+    def _end_older_generations(self) -> None:
+        """Terminate what runs for this task from before it was cleared: two must not run at once."""
+        runs = self._patience.ask(lambda: self._dagster.runs(self._attempt.task_instance_tags))
+        for run in runs:
+            if run.status.is_terminal or run.tags.get(wire.LAUNCH_KEY_TAG) == self._attempt.key:
+                continue
+            self._log.info(
+                "Terminating Dagster run %s, which is from before the task was cleared.", run.run_id
+            )
+            self._terminate_and_wait(run)
+
+    def _terminate_and_wait(self, run: Run) -> None:
+        self._patience.ask(lambda: self._dagster.terminate(run.run_id))
+        deadline = self._clock.now() + PATIENCE_WHILE_RUNNING
+        while not self._patience.ask(lambda: self._dagster.run(run.run_id)).status.is_terminal:
+            self._pause_until(deadline, run)
+
+    def _pause_until(self, deadline: float, run: Run) -> None:
+        if self._clock.now() > deadline:
+            raise DagsterError(
+                f"Dagster run {run.run_id} of this task has been terminated but does not end: "
+                f"{self._dagster.address.run_url(run.run_id)}. Force its termination there."
+            )
+        self._clock.sleep(SETTLE_POLL_SECONDS)

@@ -1,0 +1,108 @@
+"""Putting one operator in the place of another without changing the shape of the DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
+from airflow.sdk.definitions._internal.contextmanager import DagContext
+
+__all__ = ["KEPT", "OWN", "REFUSED", "Task", "build_outside_dags", "refusal", "swap"]
+
+Task = BaseOperator | MappedOperator
+Built = TypeVar("Built", bound=BaseOperator)
+
+KEPT = (
+    *("owner", "email", "email_on_retry", "email_on_failure", "run_as_user"),
+    *("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry_policy"),
+    *("start_date", "end_date", "execution_timeout"),
+    *("depends_on_past", "ignore_first_depends_on_past", "wait_for_downstream"),
+    "wait_for_past_depends_before_skipping",
+    *("params", "default_args", "priority_weight", "weight_rule", "queue", "pool", "pool_slots", "resources"),
+    *(
+        "executor",
+        "executor_config",
+        "max_active_tis_per_dag",
+        "max_active_tis_per_dagrun",
+        "map_index_template",
+    ),
+    *("on_execute_callback", "on_failure_callback", "on_success_callback"),
+    *("on_retry_callback", "on_skipped_callback"),
+    *("trigger_rule", "is_setup", "is_teardown", "on_failure_fail_dagrun"),  # the last after is_teardown
+    *("do_xcom_push", "multiple_outputs", "returns_dag_result", "render_template_as_native_obj"),
+    *("inlets", "outlets", "doc", "doc_md", "doc_json", "doc_yaml", "doc_rst"),
+    *("_task_display_name", "_logger_name", "allow_nested_operators"),
+)
+"""Attributes that the new operator takes over, in the order in which they are set."""
+
+REFUSED = ("_pre_execute_hook", "_post_execute_hook")
+"""Attributes that belong to the work of the old operator: a task that has one is not swapped."""
+
+OWN = ("task_id", "dag", "task_group", "sla")
+"""Arguments of every operator that the swap itself sees to, or that Airflow 3 ignores."""
+
+
+def refusal(task: Task) -> str | None:
+    """Say why a task cannot be proxied.
+
+    Args:
+        task: A task of a DAG.
+
+    Returns:
+        The reason as half a sentence, None when it can be.
+    """
+    if isinstance(task, MappedOperator):
+        return "it is a dynamically mapped task, and what its copies would run in Dagster is not known"
+    if task.get_closest_mapped_task_group() is not None:
+        return (
+            "it is in a dynamically mapped task group, and what its copies would run in Dagster is not known"
+        )
+    if task.inherits_from_skipmixin:
+        return "it decides what runs after it, and only Airflow can take that decision"
+    readers = sorted(str(node.node_id) for node in task.iter_mapped_dependants())
+    if readers:
+        return f"{', '.join(readers)} expands over its result, which Dagster does not return"
+    hooks = [
+        name.strip("_").removesuffix("_hook") for name in REFUSED if getattr(task, name, None) is not None
+    ]
+    if hooks:
+        return f"it has a {' and a '.join(hooks)} hook, which belongs to the work that Airflow did"
+    return None
+
+
+def build_outside_dags(build: Callable[[], Built]) -> Built:
+    """Construct an operator that belongs to no DAG and no task group, even inside `with DAG(...)`.
+
+    Args:
+        build: Constructs it.
+
+    Returns:
+        The operator; its id is the one that was passed, without the prefix of a group.
+    """
+    # Airflow does the same where it needs a loose operator; there is no public way.
+    DagContext.push(None)  # pyright: ignore[reportArgumentType] - the stack is typed for DAGs alone
+    try:
+        return build()
+    finally:
+        DagContext.pop()
+
+
+def swap(dag: DAG, old: Task, new: BaseOperator) -> None:
+    """Put `new` in the place of `old`: same id, edges, group and settings.
+
+    Args:
+        dag: The DAG of `old`.
+        old: The task to replace.
+        new: An operator with the same id that belongs to no DAG yet.
+    """
+    for name in KEPT:
+        if hasattr(old, name) and not (name == "on_failure_fail_dagrun" and not old.is_teardown):
+            setattr(new, name, getattr(old, name))
+    new.upstream_task_ids = set(old.upstream_task_ids)
+    new.downstream_task_ids = set(old.downstream_task_ids)
+    new.task_group = old.task_group
+    if old.task_group is not None:
+        old.task_group.children[old.task_id] = new
+    dag.task_dict[old.task_id] = new
+    new.dag = dag
