@@ -1,0 +1,185 @@
+"""What the fake Airflow knows, and the things that happen there."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+TaskKey: TypeAlias = tuple[str, str, str, int]
+
+
+@dataclass
+class Row:
+    """A row as it is sent, with what Airflow keeps to itself: its number and when it was changed."""
+
+    number: int
+    payload: dict[str, Any]
+    updated_at: datetime
+
+
+class World:
+    """DAGs, their runs and task instances, and a clock that stands still until it is moved.
+
+    Args:
+        now: Where the clock stands, in UTC.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.dags: dict[str, dict[str, Any]] = {}
+        self.tasks: dict[str, dict[str, dict[str, Any]]] = {}
+        self.runs: dict[tuple[str, str], Row] = {}
+        self.task_instances: dict[TaskKey, Row] = {}
+        self._uncommitted: list[tuple[TaskKey, Row]] = []
+        self._numbers = itertools.count(1)
+
+    def add_dag(
+        self,
+        dag_id: str,
+        tasks: Mapping[str, Iterable[str]] | None = None,
+        *,
+        owners: Iterable[str] = ("airflow",),
+        tags: Iterable[str] = (),
+        description: str | None = None,
+    ) -> None:
+        """Add a DAG, or replace it.
+
+        Args:
+            dag_id: DAG id.
+            tasks: Task id to the ids of the tasks right after it.
+            owners: Its owners.
+            tags: Its tags.
+            description: Its description.
+        """
+        self.dags[dag_id] = {
+            "dag_id": dag_id,
+            "description": description,
+            "owners": list(owners),
+            "tags": [{"name": tag, "dag_id": dag_id} for tag in tags],
+            "timetable_summary": None,
+            "relative_fileloc": f"{dag_id}.py",
+            "is_paused": False,
+        }
+        self.tasks[dag_id] = {
+            task_id: {
+                "task_id": task_id,
+                "operator_name": "BashOperator",
+                "downstream_task_ids": list(after),
+                "is_mapped": False,
+            }
+            for task_id, after in (tasks or {}).items()
+        }
+
+    def remove_dag(self, dag_id: str) -> None:
+        """Remove a DAG; its runs stay, as in Airflow."""
+        del self.dags[dag_id], self.tasks[dag_id]
+
+    def set_run(
+        self, dag_id: str, run_id: str, state: str = "success", *, run_after: datetime | None = None
+    ) -> None:
+        """Give a DAG run a state now; a run that does not exist yet is created.
+
+        Args:
+            dag_id: DAG id, known or not.
+            run_id: DAG run id.
+            state: State of the run.
+            run_after: When the run was due, by default now; a known run keeps its own.
+        """
+        known = self.runs.get((dag_id, run_id))
+        payload: dict[str, Any] = {
+            "dag_run_id": run_id,
+            "dag_id": dag_id,
+            "run_type": "manual",
+            "logical_date": None,
+            "conf": {"secret": "not for Dagster"},
+            "run_after": text_of(run_after or self.now),
+            "start_date": text_of(self.now),
+            **({} if known is None else known.payload),
+            "state": state,
+            "end_date": text_of(self.now) if state in ("success", "failed") else None,
+        }
+        number = next(self._numbers) if known is None else known.number
+        self.runs[dag_id, run_id] = Row(number, payload, self.now)
+
+    def set_task(
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        state: str | None = "success",
+        *,
+        map_index: int = -1,
+        committed: bool = True,
+    ) -> str:
+        """Give a task instance a state now; one that does not exist yet is created, with its DAG run.
+
+        Args:
+            dag_id: DAG id, known or not.
+            run_id: DAG run id.
+            task_id: Task id.
+            state: State of the task instance.
+            map_index: Index of a mapped task instance.
+            committed: Whether others see it at once; otherwise `commit` shows it, with the stamp of now.
+
+        Returns:
+            The id of the task instance.
+        """
+        if (dag_id, run_id) not in self.runs:
+            self.set_run(dag_id, run_id, "running")
+        key = (dag_id, run_id, task_id, map_index)
+        known = self.task_instances.get(key)
+        payload = {**(self._new_try(key, 0) if known is None else known.payload), "state": state}
+        if state in ("success", "failed", "skipped"):
+            payload |= {"end_date": text_of(self.now), "duration": 1.0}
+        row = Row(0, payload, self.now)
+        if committed:
+            self.task_instances[key] = row
+        else:
+            self._uncommitted.append((key, row))
+        return str(payload["id"])
+
+    def commit(self) -> None:
+        """Show what was not committed, in the order in which it was stamped."""
+        while self._uncommitted:
+            key, row = self._uncommitted.pop(0)
+            self.task_instances[key] = row
+
+    def clear_task(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> None:
+        """Clear a task instance: a new id, no state, a raised `max_tries`, and the old end."""
+        key = (dag_id, run_id, task_id, map_index)
+        old = self.task_instances[key].payload
+        payload = self._new_try(key, int(old["max_tries"]) + 1)
+        payload |= {"try_number": old["try_number"] + 1, "end_date": old["end_date"], "state": None}
+        self.task_instances[key] = Row(0, payload, self.now)
+        self.set_run(dag_id, run_id, "running")
+
+    def edit_task(self, dag_id: str, run_id: str, task_id: str, **fields: object) -> None:
+        """Change fields of the payload of a task instance that is not mapped, in whatever way."""
+        self.task_instances[dag_id, run_id, task_id, -1].payload.update(fields)
+
+    def _new_try(self, key: TaskKey, max_tries: int) -> dict[str, Any]:
+        dag_id, run_id, task_id, map_index = key
+        return {
+            "id": f"{next(self._numbers):08x}-0000-7000-8000-000000000000",
+            "dag_id": dag_id,
+            "dag_run_id": run_id,
+            "task_id": task_id,
+            "map_index": map_index,
+            "state": None,
+            "try_number": 1,
+            "max_tries": max_tries,
+            "operator": "BashOperator",
+            "operator_name": "BashOperator",
+            "start_date": text_of(self.now),
+            "end_date": None,
+            "run_after": self.runs[dag_id, run_id].payload["run_after"],
+            "rendered_fields": {"bash_command": "not for Dagster"},
+        }
+
+
+def text_of(instant: datetime) -> str:
+    """Return an instant as Airflow writes it."""
+    return instant.isoformat().replace("+00:00", "Z")

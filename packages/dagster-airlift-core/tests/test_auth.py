@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from dagster_airlift_core import (
+    AirflowBasicAuthBackend,
+    AirflowInstance,
+    AirflowPayloadError,
+    AirflowUnauthorized,
+)
+from dagster_airlift_core.testing import FakeAirflow, Reply
+
+CANARY = "canary-3f9"
+
+
+def logins(fake: FakeAirflow) -> int:
+    return sum(request.path == "/auth/token" for request in fake.requests)
+
+
+def test_one_login_serves_many_questions(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    for _ in range(3):
+        airflow.list_tasks("etl")
+
+    assert logins(fake) == 1
+
+
+def test_a_token_that_expired_is_renewed_once(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    airflow.list_dags()
+    fake.now += timedelta(days=2)
+
+    airflow.list_tasks("etl")
+
+    assert logins(fake) == 2
+
+
+def test_a_token_of_a_rotated_secret_is_renewed_once(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    airflow.list_dags()
+    fake.revoke_tokens()
+
+    airflow.list_tasks("etl")
+
+    assert logins(fake) == 2
+
+
+def test_a_token_near_its_end_is_renewed_before_it_is_refused() -> None:
+    with FakeAirflow(token_life=timedelta(0)) as fake:
+        backend = AirflowBasicAuthBackend(fake.url, "viewer", "viewer")
+        posts: list[str] = []
+
+        def post(path: str, _: object) -> object:
+            posts.append(path)
+            return {"access_token": "e30.eyJleHAiOiAxMCwgImlhdCI6IDEwfQ.s"}
+
+        backend.headers(post)
+        backend.headers(post)
+
+    assert len(posts) == 2
+
+
+def test_a_token_that_is_no_jwt_is_used_until_it_is_refused(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    fake.reply(Reply(201, {"access_token": "opaque"}), path="/auth/token")
+
+    airflow.list_tasks("etl")
+
+    assert logins(fake) == 2
+
+
+def test_a_missing_permission_does_not_log_in_again(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    fake.reply(Reply(403, {"detail": "Forbidden"}), path="/dags")
+
+    with pytest.raises(AirflowUnauthorized, match="Give the user the role Viewer"):
+        airflow.list_dags()
+
+    assert logins(fake) == 1
+
+
+def test_a_refusal_that_stays_ends_after_one_more_login(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    fake.reply(*[Reply(401, {"detail": "Not authenticated"})] * 2, path="/dags")
+
+    with pytest.raises(AirflowUnauthorized):
+        airflow.list_dags()
+
+    assert logins(fake) == 2
+
+
+def test_a_wrong_password_is_one_paragraph_without_the_password(fake: FakeAirflow) -> None:
+    airflow = AirflowInstance(AirflowBasicAuthBackend(f"{fake.url}/", "viewer", CANARY), "prod")
+
+    with pytest.raises(AirflowUnauthorized) as caught:
+        airflow.list_dags()
+
+    assert str(caught.value) == (
+        f"Airflow instance 'prod' at {fake.url} does not accept the credentials "
+        "(POST /auth/token answered HTTP 401: Invalid credentials). Check username and password."
+    )
+
+
+def test_a_password_that_airflow_sends_back_is_not_repeated(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    complaint = {"loc": ["body", "password"], "msg": "too short", "input": CANARY}
+    fake.reply(Reply(422, {"detail": [complaint]}), path="/auth/token")
+
+    with pytest.raises(Exception, match="body.password: too short") as caught:
+        airflow.list_dags()
+
+    assert CANARY not in str(caught.value)
+
+
+def test_a_login_without_token_is_a_payload_error(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    fake.reply(Reply(201, {"token": CANARY}), path="/auth/token")
+
+    with pytest.raises(AirflowPayloadError, match="no 'access_token'") as caught:
+        airflow.list_dags()
+
+    assert CANARY not in str(caught.value)
+
+
+def test_secrets_do_not_show(airflow: AirflowInstance) -> None:
+    backend = AirflowBasicAuthBackend("http://airflow.example", "viewer", CANARY)
+
+    assert CANARY not in repr(backend)
+    assert "viewer" in repr(airflow)
+    assert "password=***" in repr(airflow)

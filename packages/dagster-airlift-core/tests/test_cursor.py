@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagster_airlift_core.cursor import HORIZON, OVERLAP, SWEEP_SPAN, Cursor, CursorError
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+GOLDEN = (
+    '{"v": 1, "instance": "prod", "watermark": "2026-01-15T11:00:00+00:00", '
+    '"swept_at": "2026-01-15T10:30:00+00:00", "recent": {"since": "2026-01-15T10:50:00+00:00", '
+    '"run_after": "2026-01-08T10:50:00+00:00", "as_of": "2026-01-15T11:05:00+00:00", "stream": "runs", '
+    '"page": "abc", "after": "etl/r1", "order": "v2/id"}, "sweep": null}'
+)
+
+
+def test_the_first_cursor_sweeps_two_days() -> None:
+    cursor = Cursor("prod").begun(NOW)
+
+    assert cursor.sweep
+    assert cursor.recent
+    assert (cursor.sweep.window.since, cursor.sweep.window.run_after) == (NOW - SWEEP_SPAN, None)
+    assert cursor.recent.window.since == NOW - OVERLAP
+    assert cursor.recent.window.run_after == NOW - OVERLAP - HORIZON
+
+
+def test_a_pass_reads_tasks_then_runs_and_then_sets_the_watermark() -> None:
+    cursor = Cursor("prod").begun(NOW)
+    seen = []
+    while scan := cursor.recent:
+        seen.append(scan.stream)
+        cursor = cursor.with_scan("recent", scan.past_page(None))
+
+    assert seen == ["tasks", "runs"]
+    assert cursor.watermark == NOW
+
+
+def test_a_sweep_is_due_every_hour_of_the_server() -> None:
+    cursor = Cursor("prod", watermark=NOW, swept_at=NOW)
+
+    assert cursor.begun(NOW + timedelta(minutes=59)).sweep is None
+    assert cursor.begun(NOW + timedelta(hours=1)).sweep is not None
+
+
+def test_a_pass_under_way_keeps_its_window() -> None:
+    cursor = Cursor("prod").begun(NOW)
+
+    assert cursor.begun(NOW + timedelta(hours=3)) == cursor
+
+
+def test_a_server_clock_that_goes_back_moves_the_window_but_not_the_watermark() -> None:
+    cursor = Cursor("prod", watermark=NOW, swept_at=NOW).begun(NOW - timedelta(hours=1))
+    assert cursor.recent
+
+    assert cursor.recent.window.since == NOW - timedelta(hours=1) - OVERLAP
+    assert cursor.with_scan("recent", None).watermark == NOW
+
+
+def test_a_cursor_of_this_release_loads() -> None:
+    cursor = Cursor.from_json(GOLDEN, "prod")
+
+    assert cursor.recent
+    assert (cursor.recent.page, cursor.recent.after) == ("abc", "etl/r1")
+    assert cursor.to_json() == GOLDEN
+
+
+def test_a_page_token_of_another_order_is_dropped() -> None:
+    cursor = Cursor.from_json(GOLDEN.replace("v2/id", "v2/end_date"), "prod")
+
+    assert cursor.recent
+    assert (cursor.recent.page, cursor.recent.after, cursor.recent.order) == (None, None, "v2/id")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("{", id="broken"),
+        pytest.param("[]", id="list"),
+        pytest.param("7", id="number"),
+        pytest.param(GOLDEN.replace('"v": 1', '"v": 2'), id="version"),
+        pytest.param(GOLDEN.replace("prod", "test"), id="instance"),
+        pytest.param(GOLDEN.replace("2026-01-15T10:50", "soon"), id="instant"),
+        pytest.param(GOLDEN.replace('"2026-01-15T11:05:00+00:00"', "null"), id="missing"),
+        pytest.param(GOLDEN.replace('"runs"', '"jobs"'), id="stream"),
+        pytest.param(GOLDEN.replace('"abc"', "3"), id="page"),
+        pytest.param("[" * 100_000, id="deep"),
+    ],
+)
+def test_any_other_text_is_a_cursor_error(text: str) -> None:
+    with pytest.raises(CursorError):
+        Cursor.from_json(text, "prod")
+
+
+@given(
+    st.recursive(st.none() | st.text() | st.integers(), lambda x: st.lists(x) | st.dictionaries(st.text(), x))
+)
+def test_garbage_never_raises_anything_else(value: object) -> None:
+    text = json.dumps({**json.loads(GOLDEN), "recent": value, "watermark": value})
+
+    try:
+        Cursor.from_json(text, "prod")
+    except CursorError:
+        return
+    assert value is None

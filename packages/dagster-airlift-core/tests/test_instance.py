@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+
+from dagster_airlift_core import (
+    AirflowApiError,
+    AirflowBasicAuthBackend,
+    AirflowInstance,
+    AirflowNotFound,
+    AirflowPayloadError,
+    TaskHandle,
+)
+from dagster_airlift_core.model import TaskInstance, Window
+from dagster_airlift_core.testing import FakeAirflow, Reply
+
+
+def test_an_instance_needs_a_name() -> None:
+    with pytest.raises(ValueError, match="needs a name"):
+        AirflowInstance(AirflowBasicAuthBackend("http://airflow.example", "u", "p"), "")
+
+
+def test_the_version_needs_no_credentials(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    assert airflow.version() == "3.3.2"
+    assert [request.path for request in fake.requests] == ["/api/v2/version"]
+
+
+def test_an_airflow_2_is_told_apart(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    fake.reply(Reply(404, "<h1>Airflow 404 = lots of circles</h1>", "text/html"))
+
+    with pytest.raises(AirflowNotFound, match="Airflow 2 is not supported yet"):
+        airflow.list_dags()
+
+
+def test_time_is_the_servers(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    assert airflow.server_time() == fake.now
+
+
+def test_a_server_without_a_clock_is_refused(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    fake.reply(Reply(200, {"version": "3.3.2"}, headers={"Date": "never"}))
+
+    with pytest.raises(AirflowPayloadError, match="without a usable `Date` header"):
+        airflow.server_time()
+
+
+@pytest.mark.parametrize("cap", [1, 7, 100])
+def test_all_dags_are_listed_whatever_the_page_cap(
+    fake: FakeAirflow, airflow: AirflowInstance, cap: int
+) -> None:
+    fake.page_cap = cap
+    for number in range(15):
+        fake.add_dag(f"dag{number:02}")
+
+    listed = airflow.list_dags()
+
+    assert [dag.dag_id for dag in listed.rows] == sorted(dag.dag_id for dag in listed.rows)
+    assert listed.received == 16
+
+
+def test_a_dag_that_is_unknown_is_not_found(airflow: AirflowInstance) -> None:
+    with pytest.raises(AirflowNotFound) as caught:
+        airflow.list_tasks("a/b é")
+
+    assert caught.value.url.endswith("/api/v2/dags/a%2Fb%20%C3%A9/tasks")
+
+
+def test_a_snapshot_asks_for_the_tasks_of_wanted_dags_only(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    fake.add_dag("other", {"a": []})
+
+    snapshot = airflow.snapshot(["etl", "gone"])
+
+    assert set(snapshot.dags) == {"etl", "other"}
+    assert snapshot.task_ids("etl") == ("extract", "grp.load")
+    assert snapshot.tasks[TaskHandle("etl", "extract")].downstream_task_ids == {"grp.load"}
+    assert snapshot.taken_at == fake.now
+    assert sum(request.path.endswith("/tasks") for request in fake.requests) == 1
+
+
+def test_a_dag_that_cannot_be_read_is_named_and_set_aside(
+    fake: FakeAirflow, airflow: AirflowInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.add_dag("broken")
+    fake.dags["broken"]["dag_id"] = None
+
+    with caplog.at_level(logging.WARNING):
+        snapshot = airflow.snapshot()
+
+    assert set(snapshot.dags) == {"etl"}
+    assert "set aside a row: dag_id is None" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [pytest.param([], id="a list"), pytest.param({"dags": {}}, id="no list"), pytest.param(1, id="a number")],
+)
+def test_an_answer_of_another_shape_is_a_payload_error(
+    fake: FakeAirflow, airflow: AirflowInstance, payload: object
+) -> None:
+    fake.reply(Reply(200, payload), path="/dags")
+
+    with pytest.raises(AirflowPayloadError, match="in a form that is not understood"):
+        airflow.list_dags()
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        pytest.param("Invalid cursor token", id="text"),
+        pytest.param({"reason": "bad", "message": "Invalid cursor token"}, id="object"),
+        pytest.param([{"loc": ["query"], "msg": "Invalid cursor token"}], id="list"),
+    ],
+)
+def test_an_error_says_what_airflow_said(fake: FakeAirflow, airflow: AirflowInstance, detail: object) -> None:
+    fake.reply(Reply(400, {"detail": detail}), path="/dagRuns")
+
+    with pytest.raises(AirflowApiError, match="Invalid cursor token") as caught:
+        airflow.list_successful_dag_runs(Window(fake.now, None), "x")
+
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        pytest.param({"id": None}, "id is None", id="no id"),
+        pytest.param({"end_date": "soon"}, "end_date is 'soon'", id="no instant"),
+        pytest.param({"map_index": "first"}, "map_index is 'first'", id="no number"),
+    ],
+)
+def test_a_row_that_cannot_be_read_does_not_hide_the_others(
+    fake: FakeAirflow, airflow: AirflowInstance, fields: dict[str, object], reason: str
+) -> None:
+    fake.set_task("etl", "r1", "extract")
+    fake.set_task("etl", "r1", "grp.load")
+    fake.edit_task("etl", "r1", "extract", **fields)
+    fake.reply(
+        Reply(
+            200,
+            {
+                "task_instances": [
+                    fake.task_instances["etl", "r1", task, -1].payload for task in ("extract", "grp.load")
+                ]
+            },
+        ),
+        path="taskInstances",
+    )
+
+    page = airflow.list_successful_task_instances(Window(fake.now, None), None)
+
+    assert [row.task_id for row in page.rows] == ["grp.load"]
+    assert [str(bad) for bad in page.bad_rows] == [f"etl.r1.extract: {reason}"]
+
+
+def test_links_are_built_from_our_url_with_every_part_quoted(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    fake.set_task("a b", "manual__2026-01-01T00:00:00+00:00", "grp.load", map_index=3)
+    page = airflow.list_successful_task_instances(Window(fake.now - timedelta(1), None), None)
+    row: TaskInstance = page.rows[0]
+
+    run = f"{fake.url}/dags/a%20b/runs/manual__2026-01-01T00%3A00%3A00%2B00%3A00"
+    assert airflow.links.dag_run(row.dag_id, row.run_id) == run
+    assert airflow.links.task_instance(row) == f"{run}/tasks/grp.load/mapped/3?try_number=1"
+    assert airflow.links.task("a b", "x/y") == f"{fake.url}/dags/a%20b/tasks/x%2Fy"
