@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -16,7 +14,7 @@ from dagster_airlift_core import (
     assets_with_task_mappings,
     build_defs_from_airflow_instance,
 )
-from dagster_airlift_core.testing import FakeAirflow, Reply
+from dagster_airlift_core.testing import FakeAirflow, Reply, SensorDaemon
 from dagster_airlift_core.wire import LAUNCH_KEY_TAG, launch_key
 
 MINUTE = timedelta(minutes=1)
@@ -43,9 +41,7 @@ def proxied_and_failed() -> None:
 
 
 @pytest.fixture
-def daemon(
-    airflow: AirflowInstance, dagster_instance: dg.DagsterInstance, daemon_of: Callable[..., Any]
-) -> Any:  # noqa: ANN401 - the class is in conftest
+def daemon(airflow: AirflowInstance, dagster_instance: dg.DagsterInstance) -> SensorDaemon:
     assets = [
         *assets_with_task_mappings("etl", {"extract": [dg.AssetSpec("raw")]}),
         *assets_with_task_mappings(
@@ -54,18 +50,18 @@ def daemon(
         *assets_with_dag_mappings({"etl": [dg.AssetSpec("whole")]}),
     ]
     defs = build_defs_from_airflow_instance(airflow_instance=airflow, defs=dg.Definitions(assets=assets))
-    return daemon_of(defs, dagster_instance)
+    return SensorDaemon(defs, dagster_instance)
 
 
-def test_an_idle_airflow_yields_a_cursor_and_a_line(fake: FakeAirflow, daemon: Any) -> None:
+def test_an_idle_airflow_yields_a_cursor_and_a_line(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     assert daemon.tick() == []
-    assert json.loads(daemon.cursor)["watermark"] == fake.now.isoformat()
+    assert json.loads(daemon.cursor or "")["watermark"] == fake.now.isoformat()
     assert daemon.said == (
         "No new events. Airflow instance 'prod': 0 rows read; observed up to 2026-01-15 12:00:00Z."
     )
 
 
-def test_a_success_is_observed_once_with_its_facts(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_success_is_observed_once_with_its_facts(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     run = "manual__2026-01-15T12:00:00+00:00"
     fake.set_task("etl", run, "extract", "running")
     fake.now += MINUTE
@@ -93,7 +89,9 @@ def test_a_success_is_observed_once_with_its_facts(fake: FakeAirflow, daemon: An
 
 
 @pytest.mark.parametrize("state", ["running", "failed"])
-def test_a_success_counts_in_a_run_that_has_not_succeeded(fake: FakeAirflow, daemon: Any, state: str) -> None:
+def test_a_success_counts_in_a_run_that_has_not_succeeded(
+    fake: FakeAirflow, daemon: SensorDaemon, state: str
+) -> None:
     fake.set_task("etl", "r1", "extract")
     fake.set_run("etl", "r1", state)
 
@@ -101,14 +99,14 @@ def test_a_success_counts_in_a_run_that_has_not_succeeded(fake: FakeAirflow, dae
 
 
 @pytest.mark.parametrize("state", ["failed", "skipped", "running", "upstream_failed", "unheard_of", None])
-def test_what_did_not_succeed_is_no_event(fake: FakeAirflow, daemon: Any, state: str | None) -> None:
+def test_what_did_not_succeed_is_no_event(fake: FakeAirflow, daemon: SensorDaemon, state: str | None) -> None:
     fake.set_task("etl", "r1", "extract", state)
 
     assert daemon.tick() == []
 
 
 def test_a_successful_run_materializes_its_dag_asset_and_what_is_mapped_to_it(
-    fake: FakeAirflow, daemon: Any
+    fake: FakeAirflow, daemon: SensorDaemon
 ) -> None:
     fake.set_run("etl", "r1")
 
@@ -116,7 +114,7 @@ def test_a_successful_run_materializes_its_dag_asset_and_what_is_mapped_to_it(
     assert "Airflow Task ID" not in daemon.events("whole")[0].metadata
 
 
-def test_events_come_by_their_end_and_upstream_first(fake: FakeAirflow, daemon: Any) -> None:
+def test_events_come_by_their_end_and_upstream_first(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     fake.set_task("etl", "r1", "grp.load")
     fake.now += MINUTE
     fake.set_task("etl", "r2", "extract")
@@ -131,7 +129,9 @@ def test_events_come_by_their_end_and_upstream_first(fake: FakeAirflow, daemon: 
     assert observed[-1] == "prod/dag/etl"
 
 
-def test_a_clear_observes_the_task_that_ran_again_and_no_other(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_clear_observes_the_task_that_ran_again_and_no_other(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
     fake.set_task("etl", "r1", "extract")
     fake.set_task("etl", "r1", "grp.load")
     daemon.tick()
@@ -143,7 +143,7 @@ def test_a_clear_observes_the_task_that_ran_again_and_no_other(fake: FakeAirflow
     assert daemon.tick() == ["raw"]
 
 
-def test_a_run_that_ends_twice_is_observed_twice(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_run_that_ends_twice_is_observed_twice(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     fake.set_run("etl", "r1")
     daemon.tick()
     fake.now += MINUTE
@@ -152,7 +152,7 @@ def test_a_run_that_ends_twice_is_observed_twice(fake: FakeAirflow, daemon: Any)
     assert daemon.tick() == ["whole", "prod/dag/etl"]
 
 
-def test_a_late_commit_within_the_overlap_is_seen(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_late_commit_within_the_overlap_is_seen(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     daemon.tick()
     fake.set_task("etl", "r1", "extract", committed=False)
     fake.now += 9 * MINUTE
@@ -162,7 +162,7 @@ def test_a_late_commit_within_the_overlap_is_seen(fake: FakeAirflow, daemon: Any
     assert daemon.tick() == ["raw"]
 
 
-def test_a_later_commit_waits_for_the_sweep(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_later_commit_waits_for_the_sweep(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     daemon.tick()
     fake.set_task("etl", "r1", "extract", committed=False)
     fake.now += 30 * MINUTE
@@ -174,7 +174,9 @@ def test_a_later_commit_waits_for_the_sweep(fake: FakeAirflow, daemon: Any) -> N
     assert daemon.tick() == ["raw"]
 
 
-def test_a_success_in_a_run_of_last_month_waits_for_the_sweep(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_success_in_a_run_of_last_month_waits_for_the_sweep(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
     fake.set_run("etl", "old", "running", run_after=fake.now - timedelta(days=30))
     daemon.tick()
     fake.now += MINUTE
@@ -185,7 +187,7 @@ def test_a_success_in_a_run_of_last_month_waits_for_the_sweep(fake: FakeAirflow,
     assert daemon.tick() == ["raw"]
 
 
-def test_an_outage_of_a_week_loses_nothing(fake: FakeAirflow, daemon: Any) -> None:
+def test_an_outage_of_a_week_loses_nothing(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     daemon.tick()
     fake.now += MINUTE
     fake.set_task("etl", "r1", "extract")
@@ -194,7 +196,9 @@ def test_an_outage_of_a_week_loses_nothing(fake: FakeAirflow, daemon: Any) -> No
     assert daemon.tick() == ["raw"]
 
 
-def test_hundreds_of_equal_stamps_are_read_in_ticks_of_200_events(fake: FakeAirflow, daemon: Any) -> None:
+def test_hundreds_of_equal_stamps_are_read_in_ticks_of_200_events(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
     fake.page_cap = 7
     for number in range(230):
         fake.set_task("etl", f"r{number:03}", "extract")
@@ -205,7 +209,7 @@ def test_hundreds_of_equal_stamps_are_read_in_ticks_of_200_events(fake: FakeAirf
     assert counts == [200, 30, 0, 0]
 
 
-def test_a_crash_before_the_cursor_repeats_nothing(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_crash_before_the_cursor_repeats_nothing(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     for number in range(5):
         fake.set_task("etl", f"r{number}", "extract")
 
@@ -215,20 +219,19 @@ def test_a_crash_before_the_cursor_repeats_nothing(fake: FakeAirflow, daemon: An
 
 
 def test_a_row_with_more_assets_than_fit_in_a_tick_goes_on_in_the_next(
-    fake: FakeAirflow,
-    airflow: AirflowInstance,
-    dagster_instance: dg.DagsterInstance,
-    daemon_of: Callable[..., Any],
+    fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
 ) -> None:
     assets = assets_with_task_mappings("etl", {"extract": [dg.AssetSpec(f"a{n}") for n in range(250)]})
     defs = build_defs_from_airflow_instance(airflow_instance=airflow, defs=dg.Definitions(assets=assets))
-    daemon = daemon_of(defs, dagster_instance)
+    daemon = SensorDaemon(defs, dagster_instance)
     fake.set_task("etl", "r1", "extract")
 
     assert [len(daemon.tick()) for _ in range(3)] == [200, 50, 0]
 
 
-def test_a_mapped_task_is_one_event_when_all_its_instances_ended_well(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_mapped_task_is_one_event_when_all_its_instances_ended_well(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
     fake.page_cap = 3
     for index in range(6):
         fake.set_task("etl", "r1", "extract", map_index=index)
@@ -242,7 +245,7 @@ def test_a_mapped_task_is_one_event_when_all_its_instances_ended_well(fake: Fake
     assert daemon.tick() == []
 
 
-def test_a_mapped_task_with_a_failed_instance_is_no_event(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_mapped_task_with_a_failed_instance_is_no_event(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     fake.set_task("etl", "r1", "extract", map_index=0)
     fake.set_task("etl", "r1", "extract", "failed", map_index=1)
 
@@ -250,7 +253,7 @@ def test_a_mapped_task_with_a_failed_instance_is_no_event(fake: FakeAirflow, dae
 
 
 def test_a_mapped_task_whose_run_has_just_been_deleted_is_set_aside(
-    fake: FakeAirflow, daemon: Any, capsys: pytest.CaptureFixture[str]
+    fake: FakeAirflow, daemon: SensorDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.set_task("etl", "r1", "extract", map_index=0)
     fake.set_task("etl", "r2", "extract")
@@ -262,7 +265,7 @@ def test_a_mapped_task_whose_run_has_just_been_deleted_is_set_aside(
 
 
 def test_what_a_successful_dagster_run_did_is_not_observed_again(
-    fake: FakeAirflow, daemon: Any, dagster_instance: dg.DagsterInstance
+    fake: FakeAirflow, daemon: SensorDaemon, dagster_instance: dg.DagsterInstance
 ) -> None:
     key = launch_key(instance="prod", dag_id="etl", run_id="r1", task_id="extract", map_index=-1, max_tries=0)
     proxied.execute_in_process(instance=dagster_instance, tags={LAUNCH_KEY_TAG: key})
@@ -274,7 +277,7 @@ def test_what_a_successful_dagster_run_did_is_not_observed_again(
 
 
 def test_a_dagster_run_that_failed_or_was_cleared_does_not_hide_a_success(
-    fake: FakeAirflow, daemon: Any, dagster_instance: dg.DagsterInstance
+    fake: FakeAirflow, daemon: SensorDaemon, dagster_instance: dg.DagsterInstance
 ) -> None:
     key = launch_key(instance="prod", dag_id="etl", run_id="r1", task_id="extract", map_index=-1, max_tries=0)
     proxied_and_failed.execute_in_process(
@@ -290,7 +293,7 @@ def test_a_dagster_run_that_failed_or_was_cleared_does_not_hide_a_success(
 
 
 def test_a_bad_row_is_named_and_the_rest_goes_through(
-    fake: FakeAirflow, daemon: Any, capsys: pytest.CaptureFixture[str]
+    fake: FakeAirflow, daemon: SensorDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for run in ("r1", "r2"):
         fake.set_task("etl", run, "extract")
@@ -303,7 +306,7 @@ def test_a_bad_row_is_named_and_the_rest_goes_through(
     assert "renamed: no asset stands for this DAG" in said
 
 
-def test_a_success_without_end_is_observed(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_success_without_end_is_observed(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     fake.set_task("etl", "r1", "extract")
     fake.edit_task("etl", "r1", "extract", end_date=None, start_date=None)
 
@@ -319,7 +322,7 @@ def test_a_success_without_end_is_observed(fake: FakeAirflow, daemon: Any) -> No
     ],
 )
 def test_a_tick_without_airflow_fails_with_the_reason_and_the_next_one_reads_on(
-    fake: FakeAirflow, daemon: Any, replies: list[Reply], kind: type[Exception]
+    fake: FakeAirflow, daemon: SensorDaemon, replies: list[Reply], kind: type[Exception]
 ) -> None:
     fake.set_task("etl", "r1", "extract")
     fake.revoke_tokens()
@@ -333,7 +336,7 @@ def test_a_tick_without_airflow_fails_with_the_reason_and_the_next_one_reads_on(
 
 
 def test_an_outage_in_mid_scan_keeps_what_was_read(
-    fake: FakeAirflow, daemon: Any, capsys: pytest.CaptureFixture[str]
+    fake: FakeAirflow, daemon: SensorDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.set_task("etl", "r1", "extract")
     fake.set_run("etl", "r1")
@@ -345,13 +348,13 @@ def test_an_outage_in_mid_scan_keeps_what_was_read(
 
 
 def test_a_page_that_airflow_does_not_know_any_more_is_read_from_the_start(
-    fake: FakeAirflow, daemon: Any, capsys: pytest.CaptureFixture[str]
+    fake: FakeAirflow, daemon: SensorDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.page_cap = 1
     for number in range(3):
         fake.set_task("etl", f"r{number}", "extract")
     daemon.tick()
-    cursor = json.loads(daemon.cursor)
+    cursor = json.loads(daemon.cursor or "")
     scan = {
         "since": (fake.now - MINUTE).isoformat(),
         "run_after": None,
@@ -371,7 +374,7 @@ def test_a_page_that_airflow_does_not_know_any_more_is_read_from_the_start(
 
 @pytest.mark.parametrize("cursor", ["", "{}", "null", '{"v": 99}', "\x00"])
 def test_a_broken_cursor_is_an_error_in_the_log_and_repeats_nothing(
-    fake: FakeAirflow, daemon: Any, capsys: pytest.CaptureFixture[str], cursor: str
+    fake: FakeAirflow, daemon: SensorDaemon, capsys: pytest.CaptureFixture[str], cursor: str
 ) -> None:
     fake.set_task("etl", "r1", "extract")
     daemon.tick()
@@ -384,10 +387,10 @@ def test_a_broken_cursor_is_an_error_in_the_log_and_repeats_nothing(
     assert "The cursor of this sensor is not one for the Airflow instance 'prod'" in capsys.readouterr().err
 
 
-def test_a_cursor_holds_no_secret(fake: FakeAirflow, daemon: Any) -> None:
+def test_a_cursor_holds_no_secret(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     fake.set_task("etl", "r1", "extract")
 
     daemon.tick()
 
-    text = daemon.cursor + json.dumps([str(event.metadata) for event in daemon.events("raw")])
+    text = str(daemon.cursor) + json.dumps([str(event.metadata) for event in daemon.events("raw")])
     assert not [secret for secret in ("viewer", "Bearer", "not for Dagster") if secret in text]

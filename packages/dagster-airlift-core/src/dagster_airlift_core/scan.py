@@ -89,10 +89,12 @@ class Tick:
         begun = cursor = cursor.begun(self.airflow.server_time())
         try:
             for kind in _KINDS:
-                while scan := cursor.scan(kind):
-                    if self._is_full or self.clock() - started > NO_NEW_PAGE_AFTER:
-                        break
+                until = (
+                    started + NO_NEW_ROW_AFTER
+                )  # each pass gets a page of every tick, however slow they are
+                while (scan := cursor.scan(kind)) and not self._is_full and self.clock() <= until:
                     cursor = cursor.with_scan(kind, self._step(kind, scan, started))
+                    until = started + NO_NEW_PAGE_AFTER
         except AirflowApiError as error:
             if cursor == begun and not self._found:
                 raise

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+import dagster as dg
+import pytest
+
+from dagster_airlift_core import AirflowInstance, TaskHandle
+from dagster_airlift_core.cursor import Cursor
+from dagster_airlift_core.mapping import AssetMapping
+from dagster_airlift_core.scan import Observed, Tick
+from dagster_airlift_core.testing import FakeAirflow
+
+KEY = dg.AssetKey("raw")
+LOG = logging.getLogger(__name__)
+
+
+class Seconds:
+    """A clock that moves by so much whenever it is read."""
+
+    def __init__(self, step: float) -> None:
+        self.step = step
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+class Events:
+    """An event log that lives as long as a test."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    def has_event(self, _: dg.AssetKey, event_id: str) -> bool:
+        return event_id in self.ids
+
+    def launched(self, _: Iterable[str]) -> frozenset[str]:
+        return frozenset()
+
+
+@pytest.fixture
+def observe(airflow: AirflowInstance) -> Callable[[Cursor, float], Observed]:
+    mapping = AssetMapping({TaskHandle("etl", "extract"): (KEY,)}, {})
+    events = Events()
+
+    def observe(cursor: Cursor, step: float) -> Observed:
+        observed = Tick(airflow, mapping, {KEY: 0}, events, LOG, Seconds(step)).observe(cursor)
+        events.ids += [event.tags["dagster/data_version"] for event in observed.events if event.tags]
+        return observed
+
+    return observe
+
+
+def test_no_page_is_begun_after_ten_seconds_and_progress_is_kept(
+    fake: FakeAirflow, observe: Callable[[Cursor, float], Observed]
+) -> None:
+    fake.page_cap = 1
+    for number in range(3):
+        fake.set_task("etl", f"r{number}", "extract")
+
+    observed = observe(Cursor("prod"), 2.5)
+
+    assert len(observed.events) == 2
+    assert observed.cursor.recent
+    assert observed.cursor.recent.page
+    assert observed.cursor.watermark is None
+    assert "still reading what changed since 2026-01-15 11:50:00Z" in observed.summary
+
+
+def test_a_slow_tick_deals_with_one_row_and_the_next_one_goes_on_after_it(
+    fake: FakeAirflow, observe: Callable[[Cursor, float], Observed]
+) -> None:
+    for number in range(3):
+        fake.set_task("etl", f"r{number}", "extract")
+
+    cursor, counts = Cursor("prod"), []
+    for _ in range(3):
+        observed = observe(cursor, 12.0)
+        counts.append(len(observed.events))
+        cursor = observed.cursor
+
+    assert counts == [1, 1, 1]
+
+
+def test_both_passes_end_although_each_takes_many_ticks(
+    fake: FakeAirflow, observe: Callable[[Cursor, float], Observed]
+) -> None:
+    fake.page_cap = 1
+    for number in range(5):
+        fake.set_task("etl", f"r{number}", "extract")
+
+    cursor, found = Cursor("prod"), 0
+    for _ in range(40):
+        observed = observe(Cursor.from_json(cursor.to_json(), "prod"), 4.0)
+        found += len(observed.events)
+        cursor = observed.cursor
+
+    assert found == 5
+    assert (cursor.watermark, cursor.swept_at) == (fake.now, fake.now)
+
+
+def test_an_unreadable_instance_of_a_mapped_task_sets_the_task_aside(
+    fake: FakeAirflow, observe: Callable[[Cursor, float], Observed], caplog: pytest.LogCaptureFixture
+) -> None:
+    for index in range(2):
+        fake.set_task("etl", "r1", "extract", map_index=index)
+    fake.task_instances["etl", "r1", "extract", 1].payload["id"] = "~"
+    fake.task_instances["etl", "r1", "extract", 1].payload["max_tries"] = "many"
+
+    with caplog.at_level(logging.WARNING):
+        assert not observe(Cursor("prod"), 0.0).events
+
+    assert "etl.r1.extract: 1 unreadable" in caplog.text
