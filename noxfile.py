@@ -40,6 +40,17 @@ def run_pytest(session: nox.Session, *arguments: str) -> None:
     )
 
 
+def tell_story(session: nox.Session, *arguments: str) -> None:
+    """Run the example; stopping its servers takes longer than nox would wait."""
+    sync(session, "--package", EXAMPLE)
+    session.run(
+        *("python", "-m", "peering_with_dbt.story", *arguments),
+        env={"COLUMNS": os.environ.get("COLUMNS", "120")},
+        interrupt_timeout=STOP_SECONDS,
+        terminate_timeout=STOP_SECONDS,
+    )
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Ruff (rules and format), and the import rules."""
@@ -84,7 +95,16 @@ def minimums(session: nox.Session, part: str) -> None:
     _, folder = PACKAGES[part]
     requirements = Path(session.create_tmp()) / "requirements.txt"
     session.run_install(
-        *("uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--group", f"{folder}/pyproject.toml:test"),
+        *(
+            "uv",
+            "pip",
+            "compile",
+            "--quiet",
+            "--resolution",
+            "lowest-direct",
+            "--group",
+            f"{folder}/pyproject.toml:test",
+        ),
         *(f"{folder}/pyproject.toml", "--output-file", str(requirements)),
     )
     session.install("--compile-bytecode", "-r", str(requirements), "--no-deps", "-e", folder)
@@ -95,17 +115,19 @@ def minimums(session: nox.Session, part: str) -> None:
 def build(session: nox.Session) -> None:
     """The wheels and source distributions, into dist/."""
     for distribution, _ in PACKAGES.values():
-        session.run("uv", "build", "--quiet", "--package", distribution, "--out-dir", str(DIST), external=True)
+        session.run(
+            "uv", "build", "--quiet", "--package", distribution, "--out-dir", str(DIST), external=True
+        )
     session.log("Built %s", ", ".join(sorted(path.name for path in DIST.glob("*.whl"))))
 
 
 @nox.session(name="peering-with-dbt")
 def peering_with_dbt(session: nox.Session) -> None:
     """The whole idea on real servers; `-- --check` verifies it, stops everything and writes a report."""
-    sync(session, "--package", EXAMPLE)
-    session.run(
-        *("python", "-m", "peering_with_dbt.story", *session.posargs),
-        env={"COLUMNS": os.environ.get("COLUMNS", "110")},
-        interrupt_timeout=STOP_SECONDS,
-        terminate_timeout=STOP_SECONDS,
-    )
+    tell_story(session, *session.posargs)
+
+
+@nox.session(default=False)
+def screenshot(session: nox.Session) -> None:
+    """The README's picture, taken from the running example by a headless Chromium."""
+    tell_story(session, "--check", "--picture", "docs/lineage.png")

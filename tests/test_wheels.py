@@ -27,7 +27,9 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, zipfile.ZipFil
     for name in PACKAGES:
         package = name.replace("_", "-")
         subprocess.run(
-            [*uv, "build", "--quiet", "--wheel", "--package", package, "--out-dir", str(folder)], cwd=ROOT, check=True
+            [*uv, "build", "--quiet", "--wheel", "--package", package, "--out-dir", str(folder)],
+            cwd=ROOT,
+            check=True,
         )
     return {path.name.split("-")[0]: zipfile.ZipFile(path) for path in folder.glob("*.whl")}
 
@@ -38,7 +40,9 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
 
 
 def requirements(wheel: zipfile.ZipFile) -> set[str]:
-    return {re.split(r"[ <>=!~;\[]", line)[0].lower() for line in metadata(wheel).get_all("Requires-Dist", [])}
+    return {
+        re.split(r"[ <>=!~;\[]", line)[0].lower() for line in metadata(wheel).get_all("Requires-Dist", [])
+    }
 
 
 @pytest.mark.parametrize(("name", "folder"), PACKAGES.items())
@@ -46,7 +50,9 @@ def test_a_wheel_holds_its_own_module_and_nothing_else(
     wheels: dict[str, zipfile.ZipFile], name: str, folder: str
 ) -> None:
     foreign = [
-        entry for entry in wheels[name].namelist() if not entry.startswith(folder) and ".dist-info/" not in entry
+        entry
+        for entry in wheels[name].namelist()
+        if not entry.startswith(folder) and ".dist-info/" not in entry
     ]
 
     assert foreign == []
@@ -74,12 +80,16 @@ def test_the_dagster_packages_do_not_ask_for_airflow(wheels: dict[str, zipfile.Z
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_every_direct_dependency_has_a_lower_bound(wheels: dict[str, zipfile.ZipFile], name: str) -> None:
-    without = [line for line in metadata(wheels[name]).get_all("Requires-Dist", []) if not re.search(r">=|==", line)]
+    without = [
+        line for line in metadata(wheels[name]).get_all("Requires-Dist", []) if not re.search(r">=|==", line)
+    ]
 
     assert without == []
 
 
-def test_the_provider_does_not_pass_for_a_release_of_the_foundation(wheels: dict[str, zipfile.ZipFile]) -> None:
+def test_the_provider_does_not_pass_for_a_release_of_the_foundation(
+    wheels: dict[str, zipfile.ZipFile],
+) -> None:
     provider = metadata(wheels["apache_airflow_providers_dagster"])
     people = " ".join(
         str(provider.get(field, "")) for field in ("Author", "Author-email", "Maintainer", "Maintainer-email")

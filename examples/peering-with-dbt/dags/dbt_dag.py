@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-from airflow.providers.dagster.proxying import proxying_to_dagster
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, Asset, task
+
+from airflow.providers.dagster.proxying import proxying_to_dagster
 
 EXPORTS = Path(os.environ["SHOP_EXPORTS"])
 LAKEHOUSE = os.environ["SHOP_DUCKDB"]
@@ -17,13 +18,13 @@ LAKEHOUSE = os.environ["SHOP_DUCKDB"]
 with DAG(
     "dbt_dag",
     schedule=[Asset("duckdb://shop/lakehouse/iris")],
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
     max_active_runs=1,
     # DuckDB has one writer: the pool has one slot, and every task that writes takes it, proxied or not.
     default_args={"owner": "analytics", "pool": "duckdb"},
     description="dbt seed, run, test and export",
     tags=["dbt"],
-):
+) as dag:
     # DBT_PROJECT_DIR, DBT_PROFILES_DIR and DBT_TARGET_PATH are in the environment of the workers.
     dbt_seed = BashOperator(task_id="dbt_seed", bash_command="dbt seed")
     dbt_run_staging = BashOperator(task_id="dbt_run_staging", bash_command="dbt run --select staging")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-from airflow.providers.dagster.proxying import proxying_to_dagster
 from airflow.sdk import DAG, Asset, task
+
+from airflow.providers.dagster.proxying import proxying_to_dagster
 
 SOURCE = Path(os.environ["SHOP_DATA"]) / "iris.csv"
 LANDING = Path(os.environ["SHOP_LANDING"])
@@ -19,12 +20,12 @@ IRIS = Asset("duckdb://shop/lakehouse/iris")
 with DAG(
     "load_lakehouse",
     schedule="0 6 * * *",
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     description="CSV of iris measurements into the lakehouse",
     tags=["lakehouse"],
-):
+) as dag:
 
     @task
     def extract_iris() -> str:

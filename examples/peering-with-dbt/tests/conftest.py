@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import pytest
 
+PR_SET_CHILD_SUBREAPER = 36
+
 
 @pytest.fixture
-def processes_in(tmp_path: Path) -> Callable[[], list[str]]:
-    """Command lines of the processes whose environment names this test's folder."""
+def left_behind() -> Callable[[], list[str]]:
+    """What lives of all that the test has started: here, orphans become children of the test process."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
 
     def find() -> list[str]:
-        found: list[str] = []
-        for process in psutil.process_iter():
-            try:
-                alive = process.status() != psutil.STATUS_ZOMBIE
-                if alive and any(str(tmp_path) in value for value in process.environ().values()):
-                    found.append(" ".join(process.cmdline()))
-            except psutil.Error:
-                continue
-        return found
+        children = psutil.Process().children(recursive=True)
+        return [title(process) for process in children if process.pid not in before and alive(process)]
 
     return find
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def title(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid} {' '.join(process.cmdline())}"
+    except psutil.NoSuchProcess:
+        return str(process.pid)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from peering_with_dbt.story.errors import StoryError
 from peering_with_dbt.story.processes import Processes
 
@@ -30,15 +31,15 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def test_nothing_outlives_the_context(tmp_path: Path, processes_in: Callable[[], list[str]]) -> None:
+def test_nothing_outlives_the_context(tmp_path: Path, left_behind: Callable[[], list[str]]) -> None:
     with Processes(tmp_path) as processes:
         server = processes.start("stubborn", python(STUBBORN_GRANDCHILD), environment(tmp_path))
-        processes.wait_until(lambda: len(processes_in()) == 2, "the grandchild lives", 20, server.log)
+        processes.wait_until(lambda: len(left_behind()) == 2, "the grandchild lives", 20, server.log)
 
-    assert processes_in() == []
+    assert left_behind() == []
 
 
-def test_nothing_outlives_an_error(tmp_path: Path, processes_in: Callable[[], list[str]]) -> None:
+def test_nothing_outlives_an_error(tmp_path: Path, left_behind: Callable[[], list[str]]) -> None:
     def play() -> None:
         with Processes(tmp_path) as processes:
             processes.start("sleeper", python("import time; time.sleep(600)"), environment(tmp_path))
@@ -47,11 +48,11 @@ def test_nothing_outlives_an_error(tmp_path: Path, processes_in: Callable[[], li
     with pytest.raises(KeyboardInterrupt):
         play()
 
-    assert processes_in() == []
+    assert left_behind() == []
 
 
 def test_a_server_ends_when_its_parent_is_killed(
-    tmp_path: Path, processes_in: Callable[[], list[str]]
+    tmp_path: Path, left_behind: Callable[[], list[str]]
 ) -> None:
     code = (
         "import os, pathlib, sys, time\n"
@@ -66,15 +67,20 @@ def test_a_server_ends_when_its_parent_is_killed(
         wait_for((tmp_path / "started").exists)
         parent.kill()
 
-    wait_for(lambda: processes_in() == [])
+    wait_for(lambda: left_behind() == [])
 
 
 def test_a_server_that_ends_early_is_named_with_its_log(tmp_path: Path) -> None:
     def play(processes: Processes) -> None:
-        server = processes.start("early", python("print('why it ended'); raise SystemExit(3)"), dict(os.environ))
+        server = processes.start(
+            "early", python("print('why it ended'); raise SystemExit(3)"), dict(os.environ)
+        )
         processes.wait_until(lambda: False, "never", 20, server.log)
 
-    with Processes(tmp_path) as processes, pytest.raises(StoryError, match="early ended with exit code 3") as error:
+    with (
+        Processes(tmp_path) as processes,
+        pytest.raises(StoryError, match="early ended with exit code 3") as error,
+    ):
         play(processes)
 
     assert error.value.log is not None

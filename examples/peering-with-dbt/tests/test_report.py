@@ -4,7 +4,14 @@ import json
 from pathlib import Path
 
 from peering_with_dbt.story.dagster_server import Event
-from peering_with_dbt.story.report import Observed, Proxied, Report, RolledBack, count_duplicates, observed_by_key
+from peering_with_dbt.story.report import (
+    Observed,
+    Proxied,
+    Report,
+    RolledBack,
+    count_duplicates,
+    observed_by_key,
+)
 
 PROXIED = Proxied("dbt_dag", "marts", "run-2", "dagster-1", {}, ("orders",))
 FIRST = Event("orders", "", "run-1", "marts", "1000")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -23,10 +22,8 @@ STOP_SECONDS = 60
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    # The folder is in the environment too, so that a process left behind is found by it.
     return subprocess.Popen(
         [sys.executable, "-m", "peering_with_dbt.story", "--check", "--run-dir", str(folder)],
-        env={**os.environ, "TEST_FOLDER": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -34,7 +31,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.live
-def test_the_whole_story_holds(tmp_path: Path, processes_in: Callable[[], list[str]]) -> None:
+def test_the_whole_story_holds(tmp_path: Path, left_behind: Callable[[], list[str]]) -> None:
     story = start(tmp_path / "run")
     output, _ = story.communicate(timeout=CHECK_SECONDS)
 
@@ -56,24 +53,24 @@ def test_the_whole_story_holds(tmp_path: Path, processes_in: Callable[[], list[s
     assert report["rolled_back"]["dagster_runs"] == 0
     assert report["structure_unchanged"] is True
     assert report["duplicates"] == 0
-    assert processes_in() == []
+    assert left_behind() == []
 
 
 @pytest.mark.live
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
 def test_an_interrupted_story_leaves_nothing_behind(
-    tmp_path: Path, processes_in: Callable[[], list[str]], number: signal.Signals
+    tmp_path: Path, left_behind: Callable[[], list[str]], number: signal.Signals
 ) -> None:
     run = tmp_path / "run"
     story = start(run)
     wait_for((run / "logs" / "dagster-daemon.log").exists, story)
     time.sleep(2)  # in the middle of Dagster's start, with Airflow up
-    ports = listening(processes_of=str(run))
+    ports = listening(story)
     story.send_signal(number)
     output, _ = story.communicate(timeout=STOP_SECONDS)
 
     assert story.returncode == 128 + number, output
-    assert processes_in() == []
+    assert left_behind() == []
     assert ports
     assert [port for port in ports if is_open(port)] == []
 
@@ -104,23 +101,15 @@ def wait_for(condition: Callable[[], bool], story: subprocess.Popen[str]) -> Non
         time.sleep(0.1)
 
 
-def listening(processes_of: str) -> list[int]:
+def listening(story: subprocess.Popen[str]) -> list[int]:
     return sorted(
         {
             connection.laddr.port
-            for process in psutil.process_iter()
-            if processes_of in environment_of(process)
+            for process in psutil.Process(story.pid).children(recursive=True)
             for connection in process.net_connections("tcp")
             if connection.status == psutil.CONN_LISTEN
         }
     )
-
-
-def environment_of(process: psutil.Process) -> str:
-    try:
-        return str(process.environ())
-    except psutil.Error:
-        return ""
 
 
 def is_open(port: int) -> bool:

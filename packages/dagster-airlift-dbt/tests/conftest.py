@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from dagster import AssetSpec, Definitions
+
 from dagster_airlift_dbt import DbtCommand, DbtOnAirflow
 
 FILES = {

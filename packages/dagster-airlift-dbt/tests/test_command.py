@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
+
 from dagster_airlift_dbt import BuildingCommand, DbtCommand, DbtSelectionError
 
 
@@ -18,7 +19,9 @@ def test_without_a_selection_a_command_takes_everything() -> None:
 
 @pytest.mark.parametrize("command", ["test", "compile", "docs"])
 def test_a_command_that_builds_nothing_is_refused(command: str) -> None:
-    with pytest.raises(DbtSelectionError, match=f"`dbt {command}` materialises nothing.*build, run, seed, snapshot"):
+    with pytest.raises(
+        DbtSelectionError, match=f"`dbt {command}` materialises nothing.*build, run, seed, snapshot"
+    ):
         DbtCommand(cast("BuildingCommand", command))
 
 

@@ -3,13 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from dagster_airlift_dbt import DbtManifestError, DbtOnAirflow
 
 
 def test_a_missing_manifest_is_named_with_its_remedy(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
 
-    with pytest.raises(DbtManifestError, match=r"no dbt manifest at '.*manifest.json'\. Write it with `dbt parse`"):
+    with pytest.raises(
+        DbtManifestError, match=r"no dbt manifest at '.*manifest.json'\. Write it with `dbt parse`"
+    ):
         DbtOnAirflow(manifest=path, tasks={}).defs()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from dagster import AssetKey, AssetSpec, Definitions
+
 from dagster_airlift_dbt import DbtCommand, DbtOnAirflow, DbtSelectionError
 
 
@@ -40,13 +41,22 @@ def test_the_assets_of_a_task_are_what_its_command_builds(
 
 
 def test_a_selection_that_names_nothing_says_what_there_is(manifest: Path) -> None:
-    with pytest.raises(DbtSelectionError, match=r"`dbt run --select mart` selects nothing .*'books'.* marts,"):
+    with pytest.raises(
+        DbtSelectionError, match=r"`dbt run --select mart` selects nothing .*'books'.* marts,"
+    ):
         defs_of(manifest, DbtCommand("run", select="mart"))
 
 
 @pytest.mark.parametrize(
     "term",
-    ["path:models/marts", "models/marts", "1+path:models/marts+", "state:modified", "access:public", "package:this"],
+    [
+        "path:models/marts",
+        "models/marts",
+        "1+path:models/marts+",
+        "state:modified",
+        "access:public",
+        "package:this",
+    ],
 )
 @pytest.mark.parametrize("position", ["select", "exclude"])
 def test_a_term_that_needs_more_than_a_manifest_is_refused(manifest: Path, term: str, position: str) -> None:

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 from dagster import AssetSpec, Definitions, in_process_executor
+from dagster_dbt import DbtProject
+
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
     AirflowInstance,
@@ -11,7 +13,6 @@ from dagster_airlift_core import (
     build_defs_from_airflow_instance,
 )
 from dagster_airlift_dbt import DbtCommand, DbtOnAirflow
-from dagster_dbt import DbtProject
 
 airflow = AirflowInstance(
     auth_backend=AirflowBasicAuthBackend(

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from dagster import AssetSpec, Definitions
+
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
     AirflowInstance,

@@ -44,6 +44,7 @@ class DbtCommand:
     flags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Refuse what builds nothing."""
         if self.command not in get_args(BuildingCommand):
             raise DbtSelectionError(
                 f"`dbt {self.command}` materialises nothing that can be mapped. "

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Self
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, AssetSpec, Definitions
-from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
+from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.errors import DbtMigrationError
 from dagster_airlift_dbt.manifest import Manifest, read_manifest
@@ -33,7 +33,9 @@ class DbtOnAirflow:
     manifest: Path
     tasks: Mapping[str, Mapping[str, DbtCommand]]
     translator: DagsterDbtTranslator = field(default_factory=DagsterDbtTranslator)
-    _projects: Mapping[TaskHandle, DbtProject] = field(default_factory=dict[TaskHandle, DbtProject], repr=False)
+    _projects: Mapping[TaskHandle, DbtProject] = field(
+        default_factory=dict[TaskHandle, DbtProject], repr=False
+    )
 
     def migrate(self, dag_id: str, task_id: str, *, project: DbtProject) -> Self:
         """Let Dagster be able to run what one task runs: exactly its models, by its command.

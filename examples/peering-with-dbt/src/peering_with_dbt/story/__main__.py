@@ -13,6 +13,7 @@ from typing import NoReturn
 from rich.console import Console
 
 from peering_with_dbt.story.errors import StoryError
+from peering_with_dbt.story.picture import take_picture
 from peering_with_dbt.story.place import EXAMPLE, Place, fresh_place
 from peering_with_dbt.story.plot import Plot
 from peering_with_dbt.story.processes import Processes, end_with_parent
@@ -29,11 +30,13 @@ def main() -> int:
     """
     arguments = _parser().parse_args()
     end_with_parent()
+    # A shell starts what it runs in the background with Ctrl-C ignored; this must stop all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     teller = Teller(Console())
     try:
-        _run(arguments.run_dir, teller, check=arguments.check)
+        _run(arguments.run_dir, teller, check=arguments.check, picture=arguments.picture)
     except StoryError as error:
         teller.fail(str(error), error.log)
         return 1
@@ -42,11 +45,13 @@ def main() -> int:
     return 0
 
 
-def _run(folder: Path, teller: Teller, *, check: bool) -> None:
+def _run(folder: Path, teller: Teller, *, check: bool, picture: Path | None) -> None:
     with fresh_place(folder) as place, Processes(place.logs) as processes:
         try:
             Plot(place, processes, teller).play()
             teller.announce("All of it held", f"Report: {place.report}\nLogs:   {place.logs}")
+            if picture:
+                take_picture(place.dagster_url, picture)
             if not check:
                 _stay(place, teller)
         finally:
@@ -76,10 +81,16 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="peering-with-dbt", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="verify, write report.json, stop, exit 0 if all held")
     parser.add_argument(
-        "--run-dir", type=Path, default=EXAMPLE / ".run", help="folder of all files of the run (default: %(default)s)"
+        "--check", action="store_true", help="verify, write report.json, stop, exit 0 if all held"
     )
+    parser.add_argument(
+        "--run-dir",
+        type=Path,
+        default=EXAMPLE / ".run",
+        help="folder of all files of the run (default: %(default)s)",
+    )
+    parser.add_argument("--picture", type=Path, help="at the end, take this PNG of Dagster's lineage (needs Chromium)")
     return parser
 
 

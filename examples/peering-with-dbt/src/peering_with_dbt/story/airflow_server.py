@@ -127,9 +127,7 @@ class AirflowSite:
         return str(instance["operator"])
 
     def _start(self, name: str, *arguments: str) -> Server:
-        return self._processes.start(
-            name, ["airflow", *arguments], airflow_environment(self._place)
-        )
+        return self._processes.start(name, ["airflow", *arguments], airflow_environment(self._place))
 
     def _answers(self) -> bool:
         try:
@@ -191,7 +189,7 @@ def airflow_environment(place: Place) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": place.server_secret,
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "1",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "4",
         "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",

@@ -135,9 +135,7 @@ class DagsterSite:
         webserver = self._processes.start(
             "dagster-webserver", ["dagster-webserver", *workspace, *web], environment
         )
-        self._processes.start(
-            "dagster-daemon", ["dagster-daemon", "run", *workspace], environment
-        )
+        self._processes.start("dagster-daemon", ["dagster-daemon", "run", *workspace], environment)
         wait = self._processes.wait_until
         wait(self._answers, "Dagster's webserver answers", _START_SECONDS, webserver.log)
         wait(lambda: bool(self.assets()), "Dagster has loaded the definitions", _START_SECONDS, code.log)
@@ -209,7 +207,7 @@ class DagsterSite:
             json={"query": document, "variables": variables or {}},
             timeout=_REQUEST_SECONDS,
         )
-        payload = answer.json() if answer.ok else {"errors": answer.text[:500]}
+        payload: dict[str, Any] = answer.json() if answer.ok else {"errors": answer.text[:500]}
         if payload.get("errors"):
             raise StoryError(
                 f"Dagster refused a query: {payload['errors']}", self._place.logs / "dagster-webserver.log"

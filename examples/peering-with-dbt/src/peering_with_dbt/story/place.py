@@ -9,7 +9,7 @@ import secrets
 import shutil
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +79,7 @@ class Place:
 
 
 @contextmanager
-def fresh_place(root: Path) -> Iterator[Place]:
+def fresh_place(root: Path) -> Generator[Place]:
     """Clear the folder and lay out a new run in it; two runs cannot share one.
 
     Args:
@@ -128,6 +128,7 @@ def _lay_out(place: Place) -> None:
     _write_private(place.root / "airflow" / "passwords.json", json.dumps(passwords))
     (place.root / "dagster" / "dagster.yaml").write_text(
         "telemetry: {enabled: false}\n"
+        "nux: {enabled: false}\n"
         "concurrency: {runs: {max_concurrent_runs: 1}}  # DuckDB has one writer\n"
         "run_queue: {dequeue_interval_seconds: 1}\n"
     )

@@ -177,7 +177,8 @@ class Plot:
             seconds=self._teller.seconds,
         )
         report.write(self._place.report)
-        _expect(report.structure_unchanged, True, "tasks and edges unchanged")
+        _expect(structures.during, structures.before, "tasks and edges during the migration")
+        _expect(structures.after, structures.before, "tasks and edges after the roll-back")
         _expect(report.duplicates, 0, "duplicate events")
         self._expect_observed(report)
         return report

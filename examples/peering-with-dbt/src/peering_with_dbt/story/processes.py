@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -12,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import psutil
 
 from peering_with_dbt.story.errors import StoryError
 
 MARKER = "PEERING_WITH_DBT_RUN"
-"""Environment variable of every process of a run; what outlives its parent is found by it."""
+"""Environment variable of every process of a run; what has left its server's session is found by it."""
 _PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 20.0
 _POLL_SECONDS = 0.25
@@ -50,8 +52,9 @@ class Processes:
         self._logs = logs
         self._marker = uuid.uuid4().hex
         self._servers: list[Server] = []
+        self._sessions: set[int] = set()
 
-    def __enter__(self) -> Processes:
+    def __enter__(self) -> Self:
         """Nothing is started yet."""
         return self
 
@@ -89,6 +92,7 @@ class Processes:
             )
         server = Server(name, process, log)
         self._servers.append(server)
+        self._sessions.add(process.pid)
         return server
 
     def finish(self, server: Server, seconds: float) -> None:
@@ -148,14 +152,16 @@ class Processes:
             psutil.wait_procs(left, timeout=5)
 
     def _left(self) -> list[psutil.Process]:
-        return [process for process in psutil.process_iter() if _marked(process, self._marker)]
+        return [process for process in psutil.process_iter() if self._owns(process)]
 
-
-def _marked(process: psutil.Process, marker: str) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARKER) == marker
-    except psutil.Error:
-        return False
+    def _owns(self, process: psutil.Process) -> bool:
+        """Tell ours by session, and by the marker: Airflow's workers overwrite their environment with a title."""
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return os.getsid(process.pid) in self._sessions or process.environ().get(MARKER) == self._marker
+        except (psutil.Error, ProcessLookupError, PermissionError):
+            return False
 
 
 def end_with_parent() -> None:

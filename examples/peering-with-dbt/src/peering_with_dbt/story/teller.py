@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 _TAIL_LINES = 40
+_LINE_LENGTH = 300
 
 
 class Teller:
@@ -26,7 +27,7 @@ class Teller:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def step(self, name: str, title: str) -> Iterator[None]:
+    def step(self, name: str, title: str) -> Generator[None]:
         """Show a step while it runs, and its time when it is done.
 
         Args:
@@ -62,4 +63,5 @@ class Teller:
         if log is not None and log.exists():
             tail = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
             self._console.rule(f"end of {log}")
-            self._console.print("\n".join(tail), markup=False, highlight=False, soft_wrap=True)
+            for line in tail:
+                self._console.print(line[:_LINE_LENGTH], markup=False, highlight=False, soft_wrap=True)
