@@ -62,8 +62,17 @@ class DagsterHook(BaseHook):
 
         Returns:
             A client of its own for each call, so that a signal handler does not share one with what it interrupts.
+
+        Raises:
+            InvalidDagsterConnection: The connection does not say where Dagster is, or how to trust it.
         """
-        return DagsterClient(self.address)
+        address = self.address
+        try:
+            return DagsterClient(address)
+        except OSError as error:
+            raise self._invalid(
+                f"its extra `ca_bundle` {address.ca_bundle!r} cannot be read ({error})"
+            ) from error
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask Dagster for its version.

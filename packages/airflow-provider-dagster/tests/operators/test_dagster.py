@@ -1,0 +1,237 @@
+"""The operator in Airflow's own task runner, reached through a DAG file, against a fake Dagster."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+from airflow.models.xcom import XComModel
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.dagster import wire
+from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
+from airflow.providers.dagster.testing import FakeDagster, Fault
+from airflow.utils.db import initdb
+from airflow.utils.session import create_session
+
+TASK = ("prod", "etl", "load")
+AT_ONCE = "retries=1, retry_delay=timedelta(0)"
+DAG_FILE = """
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.providers.dagster.proxying import proxying_to_dagster
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG
+
+with DAG("etl", schedule=None) as dag:
+    BashOperator(task_id="load", bash_command="exit 1", {arguments})
+
+proxying_to_dagster(globals(), Path(__file__).parent / "migration_state")
+"""
+
+pytestmark = [
+    pytest.mark.usefixtures("connection"),
+    # Airflow's in-process API server imports Starlette's test client, which asks for another library.
+    pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def database() -> None:
+    initdb()
+    DagBundlesManager().sync_bundles_to_db()
+
+
+class Outcome:
+    """What a task left behind in Airflow."""
+
+    def __init__(self, run: Any) -> None:  # noqa: ANN401
+        (ti,) = run.get_task_instances()
+        self.run_id: str = run.run_id
+        self.state: str = ti.state
+        self.try_number: int = ti.try_number
+        with create_session() as session:
+            rows = session.query(XComModel).filter(XComModel.run_id == run.run_id)
+            self.xcoms: dict[str, Any] = {row.key: XComModel.deserialize_value(row) for row in rows}
+
+
+@pytest.fixture
+def run() -> Callable[..., Outcome]:
+    folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    (folder / "migration_state").mkdir(parents=True, exist_ok=True)
+
+    def run(arguments: str = "", state: str = "tasks: [{id: load, migrated: true}]") -> Outcome:
+        (folder / "migration_state" / "etl.yaml").write_text(state)
+        (folder / "etl.py").write_text(DAG_FILE.format(arguments=arguments))
+        bag = DagBag(str(folder), bundle_name="dags-folder")
+        sync_bag_to_db(bag, "dags-folder", None)
+        return Outcome(bag.dags["etl"].test())
+
+    return run
+
+
+def test_the_mapped_assets_are_run_and_waited_for(dagster: FakeDagster, run: Callable[..., Outcome]) -> None:
+    dagster.add_asset("raw/orders", TASK)
+    dagster.add_asset("customers", TASK)
+    dagster.add_asset("unrelated", ("prod", "etl", "other"))
+
+    outcome = run()
+
+    ((run_id, fake),) = dagster.runs.items()
+    assert outcome.state == "success"
+    assert fake.asset_keys == [["customers"], ["raw", "orders"]]
+    assert outcome.xcoms == {
+        "return_value": {"run_ids": [run_id], "asset_keys": ["customers", "raw/orders"]},
+        "dagster_run_ids": [run_id],
+        "dagster_run_url": f"{dagster.url}/runs/{run_id}",
+    }
+    url = (
+        f"https://airflow.example.com/dags/etl/runs/{outcome.run_id.replace(':', '%3A').replace('+', '%2B')}"
+    )
+    assert fake.tags[wire.DAG_RUN_URL_TAG] == url
+    assert fake.tags[wire.RUN_ID_TAG] == outcome.run_id
+
+
+def test_the_first_line_says_what_runs_where_and_how_to_go_back(
+    dagster: FakeDagster, run: Callable[..., Outcome], caplog: pytest.LogCaptureFixture
+) -> None:
+    dagster.add_asset("orders", TASK)
+    caplog.set_level(logging.INFO)
+
+    run()
+
+    (fake,) = dagster.runs.values()
+    ours = [record.getMessage() for record in caplog.records if "DagsterProxyOperator" in record.name]
+    assert ours[0] == (
+        f"Dagster at {dagster.url} runs orders for task etl.load of Airflow instance 'prod', under launch key "
+        f"{fake.tags[wire.LAUNCH_KEY_TAG]}. To run the task in Airflow again, set `migrated: false` for 'load' in "
+        "etl.yaml."
+    )
+
+
+def test_a_failed_run_fails_the_task_and_keeps_the_link(
+    dagster: FakeDagster, run: Callable[..., Outcome]
+) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.launch_statuses = ["STARTED", "FAILURE"]
+
+    outcome = run()
+
+    (run_id,) = dagster.runs
+    assert outcome.state == "failed"
+    assert outcome.xcoms == {"dagster_run_ids": [run_id], "dagster_run_url": f"{dagster.url}/runs/{run_id}"}
+
+
+def test_a_retry_launches_again_after_a_failed_run(dagster: FakeDagster, run: Callable[..., Outcome]) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.launch_statuses = ["FAILURE"]
+
+    outcome = run(AT_ONCE)
+
+    first, second = dagster.runs.values()
+    assert (outcome.state, outcome.try_number) == ("failed", 2)
+    assert [first.tags[wire.TRY_NUMBER_TAG], second.tags[wire.TRY_NUMBER_TAG]] == ["1", "2"]
+    assert first.tags[wire.LAUNCH_KEY_TAG] == second.tags[wire.LAUNCH_KEY_TAG]
+
+
+def test_assets_in_two_code_locations_are_two_runs_and_one_link(
+    dagster: FakeDagster, run: Callable[..., Outcome]
+) -> None:
+    dagster.add_asset("orders", TASK, location="a")
+    dagster.add_asset("customers", TASK, location="b")
+
+    outcome = run()
+
+    key = next(iter(dagster.runs.values())).tags[wire.LAUNCH_KEY_TAG]
+    assert outcome.xcoms["return_value"] == {
+        "run_ids": list(dagster.runs),
+        "asset_keys": ["customers", "orders"],
+    }
+    link = f"{dagster.url}/runs?q[0]=tag%3Adagster-airlift%2Flaunch-key%3D{key}"
+    assert outcome.xcoms["dagster_run_url"] == link
+
+
+def test_the_option_names_this_instance(
+    dagster: FakeDagster, run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dagster.add_asset("mine", ("prod", "etl", "load"))
+    dagster.add_asset("theirs", ("test", "etl", "load"))
+    monkeypatch.setenv("AIRFLOW__DAGSTER__INSTANCE_NAME", "test")
+
+    outcome = run()
+
+    assert outcome.xcoms["return_value"]["asset_keys"] == ["theirs"]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "retried"),
+    [
+        pytest.param(lambda _: None, False, id="nothing mapped"),
+        pytest.param(lambda d: d.add_asset("a", TASK, is_executable=False), False, id="not executable"),
+        pytest.param(lambda d: d.add_asset("a", TASK, is_partitioned=True), False, id="partitioned"),
+        pytest.param(lambda d: d.add_asset("a", TASK, ("test", "etl", "load")), False, id="two instances"),
+        pytest.param(lambda d: d.broken_locations.update(defs="boom"), True, id="location not loaded"),
+        pytest.param(lambda d: d.fail("AirflowAssets", *[Fault(status=401)] * 2), True, id="unauthorized"),
+    ],
+)
+def test_what_a_person_has_to_mend_is_not_retried(
+    dagster: FakeDagster,
+    run: Callable[..., Outcome],
+    prepare: Callable[[FakeDagster], None],
+    retried: bool,  # noqa: FBT001
+) -> None:
+    prepare(dagster)
+
+    outcome = run(AT_ONCE)
+
+    assert (outcome.state, outcome.try_number) == ("failed", 2 if retried else 1)
+    assert dagster.count("AirflowLaunch") == 0
+
+
+def test_a_timeout_terminates_the_run(dagster: FakeDagster, run: Callable[..., Outcome]) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.launch_statuses = ["STARTED"]
+
+    outcome = run("execution_timeout=timedelta(seconds=1)")
+
+    (fake,) = dagster.runs.values()
+    assert outcome.state == "failed"
+    assert fake.status in {"CANCELING", "CANCELED"}
+
+
+def test_a_broken_state_fails_the_task_without_a_retry(
+    dagster: FakeDagster, run: Callable[..., Outcome]
+) -> None:
+    with pytest.warns(UserWarning, match=r"migration_state/etl.yaml:1:7: expected a list"):
+        outcome = run(AT_ONCE, state="tasks:")
+
+    assert (outcome.state, outcome.try_number) == ("failed", 1)
+    assert dagster.requests == []
+
+
+def test_the_stand_in_fails_with_its_reason() -> None:
+    with pytest.raises(AirflowFailException, match="^the reason$"):
+        UnreadableStateOperator(task_id="load", reason="the reason").execute({})
+
+
+def test_killing_before_anything_was_launched_does_nothing(dagster: FakeDagster) -> None:
+    DagsterProxyOperator(task_id="load").on_kill()
+
+    assert dagster.requests == []
+
+
+def test_killing_never_raises(dagster: FakeDagster, run: Callable[..., Outcome]) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.launch_statuses = ["STARTED"]
+    dagster.fail("AirflowTerminate", Fault(drop=True))
+
+    assert run("execution_timeout=timedelta(seconds=1)").state == "failed"
+
+
+def test_the_connection_is_templated() -> None:
+    assert DagsterProxyOperator.template_fields == ("dagster_conn_id",)

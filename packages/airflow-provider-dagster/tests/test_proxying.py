@@ -1,0 +1,375 @@
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow.providers.common.compat.sdk import DAG, Asset, BaseOperator, TaskGroup, setup, task, teardown
+from airflow.providers.dagster.migration_state import MigrationStateWarning
+from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
+from airflow.providers.dagster.proxying import proxying_to_dagster
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.serialization.serialized_objects import DagSerialization
+
+NOTE = (
+    "**Run by Dagster** instead of {was}: the assets that are mapped to `{task}` of DAG `etl`. To run it in Airflow "
+    "again, set `migrated: false` for it in `migration_state/etl.yaml`."
+)
+
+
+def write(folder: Path, *task_ids: str, dag_id: str = "etl", migrated: str = "true") -> Path:
+    path = folder / f"{dag_id}.yaml"
+    path.write_text(
+        "\n".join(["tasks:", *(f"- {{id: {task_id}, migrated: {migrated}}}" for task_id in task_ids)])
+    )
+    return path
+
+
+def classic() -> DAG:
+    def notify(_: object) -> None: ...
+
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    arguments = {"owner": "etl-team", "retries": 3, "retry_delay": timedelta(seconds=7), "params": {"x": 1}}
+    with DAG(
+        "etl", schedule="@daily", start_date=start, default_args=arguments, tags=["ours"], params={"y": 2}
+    ) as dag:
+        load = BashOperator(
+            task_id="load",
+            bash_command="load {{ params.x }}",
+            pool="warehouse",
+            pool_slots=2,
+            queue="big",
+            priority_weight=5,
+            weight_rule="upstream",
+            trigger_rule="none_failed",
+            depends_on_past=True,
+            retry_exponential_backoff=2,
+            max_retry_delay=timedelta(minutes=5),
+            execution_timeout=timedelta(hours=1),
+            executor="LocalExecutor",
+            executor_config={"memory": "1G"},
+            max_active_tis_per_dag=3,
+            max_active_tis_per_dagrun=2,
+            on_failure_callback=notify,
+            on_success_callback=[notify],
+            inlets=[Asset("s3://raw/orders")],
+            outlets=[Asset("s3://clean/orders")],
+            task_display_name="Load the orders",
+            doc_md="Loads.",
+            run_as_user="etl",
+            do_xcom_push=False,
+        )
+        BashOperator(task_id="extract", bash_command="x", wait_for_downstream=True) >> load
+        load >> EmptyOperator(task_id="done", outlets=[Asset("s3://done")])
+    return dag
+
+
+def taskflow() -> DAG:
+    with DAG("etl", schedule=None) as dag:
+
+        @task(retries=2)
+        def extract() -> dict[str, int]:
+            return {"rows": 1}
+
+        @task(multiple_outputs=True)
+        def load(rows: dict[str, int]) -> dict[str, int]:
+            return rows
+
+        @task
+        def check(rows: int) -> int:
+            return rows
+
+        check(load(extract())["rows"])
+    return dag
+
+
+def groups() -> DAG:
+    with DAG("etl", schedule=None) as dag:
+        start = EmptyOperator(task_id="start")
+        with TaskGroup("outer", tooltip="all of it", default_args={"retries": 4}) as outer:
+            with TaskGroup("inner", prefix_group_id=False):
+                BashOperator(task_id="load", bash_command="x") >> BashOperator(
+                    task_id="check", bash_command="x"
+                )
+            with TaskGroup("deep"):
+                BashOperator(task_id="load", bash_command="x")
+        start >> outer >> EmptyOperator(task_id="end")
+    return dag
+
+
+def setups() -> DAG:
+    with DAG("etl", schedule=None) as dag:
+
+        @setup
+        def create() -> str:
+            return "cluster"
+
+        @teardown(on_failure_fail_dagrun=True)
+        def delete(cluster: str) -> None: ...
+
+        cluster = create()
+        with delete(cluster):
+            BashOperator(task_id="load", bash_command="x")
+        start = BashOperator(task_id="start", bash_command="x").as_setup()
+        work = BashOperator(task_id="work", bash_command="x")
+        start >> work >> BashOperator(task_id="stop", bash_command="x").as_teardown(setups=start)
+    return dag
+
+
+SHAPES: list[Callable[[], DAG]] = [classic, taskflow, groups, setups]
+OF_THE_CLASS = {
+    *(
+        "task_type",
+        "_task_module",
+        "_operator_name",
+        "template_fields",
+        "template_ext",
+        "template_fields_renderers",
+    ),
+    *("ui_color", "ui_fgcolor", "doc_md", "_operator_extra_links", "_is_empty", "python_callable_name"),
+}
+
+
+def serialized(dag: DAG) -> dict[str, Any]:
+    encoded: dict[str, Any] = DagSerialization.to_dict(dag)
+    assert DagSerialization.from_dict(encoded).dag_id == dag.dag_id
+    return encoded["dag"]
+
+
+def without_class(encoded: dict[str, Any], original: BaseOperator) -> dict[str, Any]:
+    own = OF_THE_CLASS | (set(original.template_fields) - {"dagster_conn_id"}) | {"dagster_conn_id"}
+    return {key: value for key, value in encoded.items() if key not in own}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_proxied_dag_differs_in_the_class_of_its_tasks_only(shape: Callable[[], DAG], folder: Path) -> None:
+    before, dag = shape(), shape()
+    write(folder, *dag.task_ids)
+    edges = {task.task_id: (task.upstream_task_ids, task.downstream_task_ids) for task in before.tasks}
+
+    proxying_to_dagster({"dag": dag}, folder)
+
+    old, new = serialized(before), serialized(dag)
+    assert {type(task) for task in dag.tasks} == {DagsterProxyOperator}
+    assert {t.task_id: (t.upstream_task_ids, t.downstream_task_ids) for t in dag.tasks} == edges
+    for was, now in zip(old.pop("tasks"), new.pop("tasks"), strict=True):
+        original = before.get_task(was["__var"]["task_id"])
+        assert without_class(now["__var"], original) == without_class(was["__var"], original)
+        assert now["__var"]["_operator_name"] == "DagsterProxy"
+    count = len(dag.task_ids)
+    assert set(new.pop("tags")) == {*old.pop("tags", ()), f"dagster: {count}/{count} proxied"}
+    assert new == old
+
+
+def test_a_task_that_is_not_migrated_stays_as_it_is(folder: Path) -> None:
+    before, dag = classic(), classic()
+    write(folder, *dag.task_ids, migrated="false")
+    load = dag.get_task("load")
+
+    proxying_to_dagster({"dag": dag}, folder)
+
+    assert serialized(dag) == serialized(before)
+    assert dag.get_task("load") is load
+    assert dag.tags == {"ours"}
+
+
+def test_the_task_says_what_it_replaces_and_how_to_go_back(folder: Path) -> None:
+    dag = classic()
+    write(folder, "load", "extract")
+
+    proxying_to_dagster({"dag": dag}, folder, dagster_conn_id="dagster_prod")
+
+    load, extract = dag.get_task("load"), dag.get_task("extract")
+    assert load.doc_md == "Loads.\n\n" + NOTE.format(was="BashOperator", task="load")
+    assert extract.doc_md == NOTE.format(was="BashOperator", task="extract")
+    assert load.dagster_conn_id == "dagster_prod"
+    assert dag.tags == {"ours", "dagster: 2/3 proxied"}
+
+
+def test_callbacks_and_default_arguments_are_kept(folder: Path) -> None:
+    dag = classic()
+    before = dag.get_task("load")
+    write(folder, "load")
+
+    proxying_to_dagster({"dag": dag}, folder)
+
+    after = dag.get_task("load")
+    names = (
+        "on_failure_callback",
+        "on_success_callback",
+        "default_args",
+        "executor_config",
+        "inlets",
+        "outlets",
+    )
+    assert [getattr(after, name) for name in names] == [getattr(before, name) for name in names]
+    assert after.params.dump() == before.params.dump()
+
+
+def test_calling_twice_swaps_once(folder: Path) -> None:
+    dag = classic()
+    path = write(folder, "load", "laod")
+
+    with pytest.warns(MigrationStateWarning):
+        proxying_to_dagster({"dag": dag}, folder)
+    once, task_once = serialized(dag), dag.get_task("load")
+    with pytest.warns(MigrationStateWarning):
+        proxying_to_dagster({"dag": dag, "again": dag, "path": path}, folder)
+
+    assert dag.get_task("load") is task_once
+    assert serialized(dag) == once
+
+
+def test_the_call_may_stand_inside_of_the_dag(folder: Path) -> None:
+    write(folder, "g.load")
+    with DAG("etl") as dag, TaskGroup("g"):
+        BashOperator(task_id="load", bash_command="x")
+        proxying_to_dagster({"dag": dag}, folder)
+        BashOperator(task_id="later", bash_command="x")
+
+    assert dag.task_ids == ["g.load", "g.later"]
+    assert isinstance(dag.get_task("g.load"), DagsterProxyOperator)
+    serialized(dag)
+
+
+def test_a_task_that_the_dag_lacks_is_named_with_the_nearest_and_the_rest_goes_on(folder: Path) -> None:
+    dag = classic()
+    path = write(folder, "laod", "zzz", "load")
+
+    with pytest.warns(MigrationStateWarning) as caught:
+        proxying_to_dagster({"dag": dag}, folder)
+
+    first = "migration_state/etl.yaml:2: DAG 'etl' has no task 'laod'. Did you mean 'load'?"
+    second = "migration_state/etl.yaml:3: DAG 'etl' has no task 'zzz'. Its tasks are done, extract, load."
+    assert [str(warning.message) for warning in caught] == [first, second]
+    assert (caught[0].filename, caught[0].lineno) == (str(path), 2)
+    assert dag.doc_md == f"**Migration to Dagster:** {first}\n\n**Migration to Dagster:** {second}"
+    assert isinstance(dag.get_task("load"), DagsterProxyOperator)
+
+
+def test_what_cannot_be_proxied_stays_and_is_named(folder: Path) -> None:
+    with DAG("etl", doc_md="Ours.") as dag:
+        BashOperator.partial(task_id="mapped").expand(bash_command=["a", "b"])
+    write(folder, "mapped")
+
+    with pytest.warns(
+        MigrationStateWarning, match="task 'mapped' of DAG 'etl' stays on Airflow: it is a dynamically"
+    ):
+        proxying_to_dagster({"dag": dag}, folder)
+
+    assert dag.get_task("mapped").is_mapped
+    assert dag.tags == set()
+    assert (dag.doc_md or "").startswith(
+        "Ours.\n\n**Migration to Dagster:** migration_state/etl.yaml:2: task 'mapped'"
+    )
+
+
+def test_a_mapped_task_that_is_not_migrated_is_no_problem(folder: Path) -> None:
+    with DAG("etl") as dag:
+        BashOperator.partial(task_id="mapped").expand(bash_command=["a", "b"])
+    write(folder, "mapped", migrated="false")
+
+    proxying_to_dagster({"dag": dag}, folder)
+
+    assert dag.doc_md is None
+
+
+def test_a_broken_file_breaks_its_own_dag_only(folder: Path) -> None:
+    dag, other = classic(), DAG("other", schedule=None)
+    EmptyOperator(task_id="load", dag=other)
+    edges = {task.task_id: set(task.upstream_task_ids) for task in dag.tasks}
+    path = folder / "etl.yaml"
+    path.write_text("tasks:\n\n  - {id: load}")
+    write(folder, "load", dag_id="other")
+
+    with pytest.warns(MigrationStateWarning) as caught:
+        proxying_to_dagster({"dag": dag, "other": other}, folder)
+
+    problem = (
+        "migration_state/etl.yaml:3:5: expected a task like {id: load, migrated: true}, found {'id': 'load'}."
+    )
+    assert str(caught[0].message) == problem
+    assert (caught[0].filename, caught[0].lineno) == (str(path), 3)
+    assert {type(task) for task in dag.tasks} == {UnreadableStateOperator}
+    assert {task.task_id: set(task.upstream_task_ids) for task in dag.tasks} == edges
+    assert dag.get_task("load").reason == (
+        "The migration state of DAG 'etl' cannot be read, so it is not known whether Airflow or Dagster has to run "
+        f"this task. {problem} Correct the file."
+    )
+    assert "dagster: migration state unreadable" in dag.tags
+    assert problem in (dag.doc_md or "")
+    assert isinstance(other.get_task("load"), DagsterProxyOperator)
+    serialized(dag)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_broken_file_keeps_the_shape_of_its_dag(shape: Callable[[], DAG], folder: Path) -> None:
+    before, dag = shape(), shape()
+    (folder / "etl.yaml").write_text("tasks:")
+
+    with pytest.warns(MigrationStateWarning):
+        proxying_to_dagster({"dag": dag}, folder)
+    with pytest.warns(MigrationStateWarning):
+        proxying_to_dagster({"dag": dag}, folder)
+
+    old, new = serialized(before), serialized(dag)
+    for was, now in zip(old["tasks"], new["tasks"], strict=True):
+        original = before.get_task(was["__var"]["task_id"])
+        assert without_class(now["__var"], original) == without_class(was["__var"], original)
+
+
+def test_a_broken_file_stands_in_for_mapped_and_branching_tasks_too(folder: Path) -> None:
+    with DAG("etl", schedule=None) as dag:
+
+        @task
+        def names() -> list[str]:
+            return ["a"]
+
+        @task.branch
+        def choose() -> str:
+            return "mapped"
+
+        choose() >> BashOperator.partial(task_id="mapped", retries=3).expand(bash_command=names())
+    (folder / "etl.yaml").write_text("tasks:")
+
+    with pytest.warns(MigrationStateWarning):
+        proxying_to_dagster({"dag": dag}, folder)
+
+    assert {type(task) for task in dag.tasks} == {UnreadableStateOperator}
+    assert dag.get_task("mapped").retries == 3
+    assert dag.get_task("mapped").upstream_task_ids == {"choose", "names"}
+    serialized(dag)
+
+
+def test_without_the_folder_nothing_is_migrated_and_a_warning_says_so(folder: Path) -> None:
+    dag = classic()
+
+    with pytest.warns(
+        MigrationStateWarning, match="The folder 'absent' of the migration state does not exist"
+    ) as caught:
+        proxying_to_dagster({"dag": dag}, folder / "absent")
+
+    assert caught[0].filename == __file__
+    assert dag.tags == {"ours"}
+
+
+def test_parsing_touches_neither_the_network_nor_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, "load")
+    calls: list[str] = []
+    sys.addaudithook(lambda event, _: calls.append(event) if event.startswith("socket.connect") else None)
+    environment = dict(os.environ)
+    monkeypatch.setenv("AIRFLOW_CONN_DAGSTER_DEFAULT", "nonsense")
+
+    with warnings.catch_warnings():
+        proxying_to_dagster({"dag": classic()}, folder)
+    monkeypatch.undo()
+
+    assert calls == []
+    assert dict(os.environ) == environment
