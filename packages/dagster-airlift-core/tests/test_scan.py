@@ -114,3 +114,17 @@ def test_an_unreadable_instance_of_a_mapped_task_sets_the_task_aside(
         assert not observe(Cursor("prod"), 0.0).events
 
     assert "etl.r1.extract: 1 unreadable" in caplog.text
+
+
+def test_a_mapped_task_that_does_not_fit_in_a_tick_goes_on_in_the_next(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    keys = tuple(dg.AssetKey(f"a{number}") for number in range(250))
+    mapping = AssetMapping({TaskHandle("etl", "extract"): keys}, {})
+    fake.set_task("etl", "r1", "extract", map_index=0)
+
+    observed = Tick(airflow, mapping, {}, Events(), LOG, Seconds(0.0)).observe(Cursor("prod"))
+
+    assert len(observed.events) == 200
+    assert observed.cursor.recent
+    assert observed.cursor.recent.after is None

@@ -85,7 +85,9 @@ class HttpClient:
         """Return the JSON answer of any status but those that say "later"; only GET is sent again."""
         deadline = self._clock() + TOTAL_SECONDS
         attempts = ATTEMPTS if request.method == "GET" else 1
-        for attempt in range(1, attempts + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             outcome = self._attempt(request, headers, deadline)
             if isinstance(outcome, Answer):
                 return outcome
@@ -93,7 +95,6 @@ class HttpClient:
             if attempt == attempts or self._clock() + pause > deadline:
                 raise outcome.error from outcome.cause
             self._sleep(pause)
-        raise AssertionError(attempts)
 
     def _attempt(self, request: Request, headers: Mapping[str, str], deadline: float) -> Answer | _Failure:
         url = f"{self.base_url}{request.path}"

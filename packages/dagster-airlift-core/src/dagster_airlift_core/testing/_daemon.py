@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from dagster import (
     AssetKey,
     AssetMaterialization,
     DagsterInstance,
     Definitions,
-    SensorDefinition,
     build_sensor_context,
 )
 
@@ -24,7 +22,7 @@ class SensorDaemon:
     """
 
     def __init__(self, defs: Definitions, instance: DagsterInstance) -> None:
-        (self.sensor,) = cast("list[SensorDefinition]", list(defs.sensors or ()))
+        (self.sensor,) = list(defs.sensors or ())
         self.instance = instance
         self.cursor: str | None = None
         self.said = ""
