@@ -129,7 +129,7 @@ def test_a_run_that_is_being_canceled_is_waited_for(world: World) -> None:
 def test_a_run_that_never_ends_being_canceled_is_an_error(world: World) -> None:
     world.dagster.add_run(ATTEMPT.tags, "CANCELING")
 
-    with pytest.raises(DagsterError, match="has been terminated but does not end: .* Force its termination"):
+    with pytest.raises(DagsterError, match=r"has been terminated but does not end: .* Force its termination"):
         world.run(replace(ATTEMPT, try_number=2))
 
     assert world.dagster.count("AirflowLaunch") == 0
@@ -215,7 +215,7 @@ def test_after_an_unsure_answer_and_a_whole_window_without_a_run_it_is_launched_
 def test_launching_ends_after_three_unsure_answers(world: World) -> None:
     world.dagster.fail("AirflowLaunch", *[Fault()] * 10)
 
-    with pytest.raises(DagsterError, match="took 3 launches .* no run showed up. Dagster at .* HTTP 502"):
+    with pytest.raises(DagsterError, match=r"took 3 launches .* no run showed up. Dagster at .* HTTP 502"):
         world.run()
 
     assert world.dagster.count("AirflowLaunch") == 3
@@ -296,7 +296,7 @@ def test_a_launch_refused_while_a_location_is_not_loaded_may_be_retried(world: W
         world.dagster.broken_locations["etl_defs"] = "ImportError: no module"
 
     with pytest.raises(
-        DagsterError, match="are not loaded, 'etl_defs': (it is still loading|ImportError)"
+        DagsterError, match=r"are not loaded, 'etl_defs': (it is still loading|ImportError)"
     ) as caught:
         world.run()
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from airflow.providers.common.compat.sdk import DAG, Asset, BaseOperator, TaskGroup, setup, task, teardown
-from airflow.providers.dagster.migration_state import MigrationStateWarning
-from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
-from airflow.providers.dagster.proxying import proxying_to_dagster
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow.providers.dagster.migration_state import MigrationStateWarning
+from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
+from airflow.providers.dagster.proxying import proxying_to_dagster
 
 NOTE = (
     "**Run by Dagster** instead of {was}: the assets that are mapped to `{task}` of DAG `etl`. To run it in Airflow "
@@ -227,7 +227,7 @@ def test_calling_twice_swaps_once(folder: Path) -> None:
 
 def test_the_call_may_stand_inside_of_the_dag(folder: Path) -> None:
     write(folder, "g.load")
-    with DAG("etl") as dag, TaskGroup("g"):
+    with DAG("etl", schedule=None) as dag, TaskGroup("g"):
         BashOperator(task_id="load", bash_command="x")
         proxying_to_dagster({"dag": dag}, folder)
         BashOperator(task_id="later", bash_command="x")
@@ -253,7 +253,7 @@ def test_a_task_that_the_dag_lacks_is_named_with_the_nearest_and_the_rest_goes_o
 
 
 def test_what_cannot_be_proxied_stays_and_is_named(folder: Path) -> None:
-    with DAG("etl", doc_md="Ours.") as dag:
+    with DAG("etl", schedule=None, doc_md="Ours.") as dag:
         BashOperator.partial(task_id="mapped").expand(bash_command=["a", "b"])
     write(folder, "mapped")
 
@@ -270,7 +270,7 @@ def test_what_cannot_be_proxied_stays_and_is_named(folder: Path) -> None:
 
 
 def test_a_mapped_task_that_is_not_migrated_is_no_problem(folder: Path) -> None:
-    with DAG("etl") as dag:
+    with DAG("etl", schedule=None) as dag:
         BashOperator.partial(task_id="mapped").expand(bash_command=["a", "b"])
     write(folder, "mapped", migrated="false")
 

@@ -85,7 +85,7 @@ def test_without_any_asset_of_the_dag_the_error_says_so() -> None:
 
 
 def test_an_asset_without_code_is_not_run() -> None:
-    with pytest.raises(NothingToRun, match="Dagster cannot run raw/orders, .* Give it code in Dagster"):
+    with pytest.raises(NothingToRun, match=r"Dagster cannot run raw/orders, .* Give it code in Dagster"):
         select(
             asset("raw/orders", ("prod", "etl", "g.load"), executable=False),
             asset("x", ("prod", "etl", "g.load")),
@@ -93,5 +93,5 @@ def test_an_asset_without_code_is_not_run() -> None:
 
 
 def test_a_partitioned_asset_is_not_run_without_its_partition() -> None:
-    with pytest.raises(DagsterLaunchRefused, match="The assets daily, .* are partitioned"):
+    with pytest.raises(DagsterLaunchRefused, match=r"The assets daily, .* are partitioned"):
         select(asset("daily", ("prod", "etl", "g.load"), partitioned=True))

@@ -1,12 +1,12 @@
 import inspect
 
 import pytest
-
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, TaskGroup, task, task_group
-from airflow.providers.dagster.operators.dagster import DagsterProxyOperator
-from airflow.providers.dagster.swap import KEPT, OWN, REFUSED, build_outside_dags, refusal
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.python import BranchPythonOperator, ShortCircuitOperator
+
+from airflow.providers.dagster.operators.dagster import DagsterProxyOperator
+from airflow.providers.dagster.swap import KEPT, OWN, REFUSED, build_outside_dags, refusal
 
 
 def test_every_argument_of_an_operator_has_a_rule() -> None:
@@ -27,16 +27,16 @@ def test_every_kept_attribute_exists() -> None:
 
 
 def test_an_operator_is_built_outside_of_the_dag_that_is_open() -> None:
-    with DAG("etl") as dag, TaskGroup("g"):
+    with DAG("etl", schedule=None) as dag, TaskGroup("g"):
         loose = build_outside_dags(lambda: BashOperator(task_id="a", bash_command="true"))
-        bound = BashOperator(task_id="b", bash_command="true")
+        b = BashOperator(task_id="b", bash_command="true")
 
     assert (loose.task_id, loose.has_dag(), loose.task_group) == ("a", False, None)
-    assert (bound.task_id, dag.task_ids) == ("g.b", ["g.b"])
+    assert (b.task_id, dag.task_ids) == ("g.b", ["g.b"])
 
 
 def test_the_context_is_restored_when_building_fails() -> None:
-    with DAG("etl") as dag:
+    with DAG("etl", schedule=None) as dag:
         with pytest.raises(TypeError):
             build_outside_dags(lambda: BashOperator(bash_command="true"))
         BashOperator(task_id="b", bash_command="true")
@@ -45,7 +45,7 @@ def test_the_context_is_restored_when_building_fails() -> None:
 
 
 def tasks_that_stay() -> DAG:
-    with DAG("etl") as dag:
+    with DAG("etl", schedule=None) as dag:
 
         @task
         def names() -> list[str]:

@@ -1,16 +1,19 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
 from airflow.providers.dagster.exceptions import InvalidDagsterConnection
 from airflow.providers.dagster.hooks.dagster import DagsterHook
 from airflow.providers.dagster.testing import FakeDagster
 
+Connect = Callable[..., DagsterHook]
+
 
 @pytest.fixture
-def connect(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
+def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
     def hook(**fields: object) -> DagsterHook:
         monkeypatch.setenv("AIRFLOW_CONN_DAGSTER_TEST", json.dumps({"conn_type": "dagster", **fields}))
         return DagsterHook("dagster_test")
@@ -33,7 +36,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
         pytest.param({"host": "http://d:3000", "port": 4000}, "http://d:3000", id="the URL wins"),
     ],
 )
-def test_a_connection_says_where_dagster_is(connect: Any, fields: dict[str, Any], url: str) -> None:  # noqa: ANN401
+def test_a_connection_says_where_dagster_is(connect: Connect, fields: dict[str, Any], url: str) -> None:
     assert connect(**fields).address.url == url
 
 
@@ -45,7 +48,7 @@ def test_a_connection_as_a_uri_works(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (address.url, address.token) == ("http://127.0.0.1:3000", "token")
 
 
-def test_of_the_extra_only_known_names_are_read(connect: Any) -> None:  # noqa: ANN401
+def test_of_the_extra_only_known_names_are_read(connect: Connect) -> None:
     extra = {"timeout": 5, "ca_bundle": "/ca.pem", "verify": False, "proxies": {"https": "http://evil"}}
 
     address = connect(host="https://d", password="s3cret", extra=extra).address
@@ -75,8 +78,8 @@ def test_of_the_extra_only_known_names_are_read(connect: Any) -> None:  # noqa: 
     ],
 )
 def test_a_connection_that_cannot_be_used_says_why(
-    connect: Any, fields: dict[str, Any], problem: str
-) -> None:  # noqa: ANN401
+    connect: Connect, fields: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(InvalidDagsterConnection) as caught:
         _ = connect(**fields).address
 
@@ -85,13 +88,13 @@ def test_a_connection_that_cannot_be_used_says_why(
     assert "pass@" not in str(caught.value)
 
 
-def test_a_token_goes_over_plain_http_to_this_machine_and_where_that_is_allowed(connect: Any) -> None:  # noqa: ANN401
+def test_a_token_goes_over_plain_http_to_this_machine_and_where_that_is_allowed(connect: Connect) -> None:
     assert connect(host="http://127.0.0.1:3000", password="token").address.token == "token"
     assert connect(host="http://d", password="token", extra={"allow_http": True}).address.token == "token"
 
 
-def test_a_bundle_that_cannot_be_read_is_named(connect: Any) -> None:  # noqa: ANN401
-    with pytest.raises(InvalidDagsterConnection, match="`ca_bundle` '/absent.pem' cannot be read"):
+def test_a_bundle_that_cannot_be_read_is_named(connect: Connect) -> None:
+    with pytest.raises(InvalidDagsterConnection, match=r"`ca_bundle` '/absent.pem' cannot be read"):
         connect(host="https://d", extra={"ca_bundle": "/absent.pem"}).get_conn()
 
 
@@ -104,7 +107,7 @@ def test_the_connection_can_be_tested(dagster: FakeDagster, connection: str) -> 
     assert DagsterHook(connection).test_connection() == (True, f"Dagster 1.13.27 at {dagster.url}")
 
 
-def test_testing_a_connection_never_raises(connect: Any) -> None:  # noqa: ANN401
+def test_testing_a_connection_never_raises(connect: Connect) -> None:
     with FakeDagster() as gone:
         hook = connect(host=gone.url)
 

@@ -8,8 +8,8 @@ def test_the_link_is_read_from_what_the_operator_pushes_after_the_launch() -> No
 
 
 def test_at_the_end_the_link_is_what_the_operator_knows() -> None:
-    operator = DagsterProxyOperator(task_id="load")
+    load = DagsterProxyOperator(task_id="load")
 
-    assert DagsterRunLink().get_link(operator, ti_key=None) == ""
-    operator.dagster_run_url = "http://d/runs/1"
-    assert DagsterRunLink().get_link(operator, ti_key=None) == "http://d/runs/1"
+    assert DagsterRunLink().get_link(load, ti_key=None) == ""
+    load.dagster_run_url = "http://d/runs/1"
+    assert DagsterRunLink().get_link(load, ti_key=None) == "http://d/runs/1"

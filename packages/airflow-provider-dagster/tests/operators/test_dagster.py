@@ -1,22 +1,21 @@
 """The operator in Airflow's own task runner, reached through a DAG file, against a fake Dagster."""
 
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.models.xcom import XComModel
 from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.utils.db import initdb
+from airflow.utils.session import create_session
+
 from airflow.providers.dagster import wire
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
 from airflow.providers.dagster.testing import FakeDagster, Fault
-from airflow.utils.db import initdb
-from airflow.utils.session import create_session
 
 TASK = ("prod", "etl", "load")
 AT_ONCE = "retries=1, retry_delay=timedelta(0)"
@@ -98,20 +97,19 @@ def test_the_mapped_assets_are_run_and_waited_for(dagster: FakeDagster, run: Cal
 
 
 def test_the_first_line_says_what_runs_where_and_how_to_go_back(
-    dagster: FakeDagster, run: Callable[..., Outcome], caplog: pytest.LogCaptureFixture
+    dagster: FakeDagster, run: Callable[..., Outcome], capfd: pytest.CaptureFixture[str]
 ) -> None:
     dagster.add_asset("orders", TASK)
-    caplog.set_level(logging.INFO)
 
     run()
 
     (fake,) = dagster.runs.values()
-    ours = [record.getMessage() for record in caplog.records if "DagsterProxyOperator" in record.name]
-    assert ours[0] == (
+    ours = [line for line in capfd.readouterr().out.splitlines() if "DagsterProxyOperator" in line]
+    assert (
         f"Dagster at {dagster.url} runs orders for task etl.load of Airflow instance 'prod', under launch key "
         f"{fake.tags[wire.LAUNCH_KEY_TAG]}. To run the task in Airflow again, set `migrated: false` for 'load' in "
         "etl.yaml."
-    )
+    ) in ours[0]
 
 
 def test_a_failed_run_fails_the_task_and_keeps_the_link(
@@ -215,7 +213,7 @@ def test_a_broken_state_fails_the_task_without_a_retry(
 
 
 def test_the_stand_in_fails_with_its_reason() -> None:
-    with pytest.raises(AirflowFailException, match="^the reason$"):
+    with pytest.raises(AirflowFailException, match=r"^the reason$"):
         UnreadableStateOperator(task_id="load", reason="the reason").execute({})
 
 

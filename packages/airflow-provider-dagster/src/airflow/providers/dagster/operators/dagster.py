@@ -15,8 +15,8 @@ from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissi
 
 from airflow.providers.dagster import wire
 from airflow.providers.dagster.client import DagsterClient
-from airflow.providers.dagster.hooks.dagster import DagsterHook
 from airflow.providers.dagster.exceptions import NothingToRun
+from airflow.providers.dagster.hooks.dagster import DagsterHook
 from airflow.providers.dagster.launching import Attempt, Launcher, raise_if_not_loaded
 from airflow.providers.dagster.links.dagster import RUN_URL_XCOM_KEY, DagsterRunLink
 from airflow.providers.dagster.model import Run
