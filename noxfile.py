@@ -19,8 +19,10 @@ PACKAGES = {
     "core": ("dagster-airlift-core", "packages/dagster-airlift-core"),
     "dbt": ("dagster-airlift-dbt", "packages/dagster-airlift-dbt"),
 }
-# The example stops Airflow and Dagster on Ctrl-C; nox would kill it after half a second.
-STOP_SECONDS = 60.0
+# On Ctrl-C nox would kill its child after half a second; stopping Airflow and Dagster takes longer.
+# The example begins to stop at the first signal and ignores the next ones.
+INTERRUPT_SECONDS = 2.0
+STOP_SECONDS = 90.0
 
 
 def sync(session: nox.Session, *arguments: str) -> None:
@@ -35,7 +37,7 @@ def run_pytest(session: nox.Session, *arguments: str) -> None:
     """Run pytest; posargs are passed on."""
     session.run(
         *("pytest", *arguments, *session.posargs),
-        interrupt_timeout=STOP_SECONDS,
+        interrupt_timeout=INTERRUPT_SECONDS,
         terminate_timeout=STOP_SECONDS,
     )
 
@@ -46,7 +48,7 @@ def tell_story(session: nox.Session, *arguments: str) -> None:
     session.run(
         *("python", "-m", "peering_with_dbt.story", *arguments),
         env={"COLUMNS": os.environ.get("COLUMNS", "120")},
-        interrupt_timeout=STOP_SECONDS,
+        interrupt_timeout=INTERRUPT_SECONDS,
         terminate_timeout=STOP_SECONDS,
     )
 

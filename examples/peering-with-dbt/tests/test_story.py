@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeAlias
 
 import psutil
 import pytest
@@ -21,17 +23,27 @@ CHECK_SECONDS = 600
 STOP_SECONDS = 60
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "peering_with_dbt.story", "--check", "--run-dir", str(folder)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+Story: TypeAlias = "subprocess.Popen[str]"
+Start: TypeAlias = Callable[[Path], Story]
+
+
+@pytest.fixture
+def start() -> Generator[Start]:
+    """Starts the story; stops it too, also when the test fails."""
+    with ExitStack() as stories:
+
+        def begin(folder: Path) -> Story:
+            command = [sys.executable, "-m", "peering_with_dbt.story", "--check", "--run-dir", str(folder)]
+            story = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stories.enter_context(story)
+            stories.callback(story.terminate)
+            return story
+
+        yield begin
 
 
 @pytest.mark.live
-def test_the_whole_story_holds(tmp_path: Path, left_behind: Callable[[], list[str]]) -> None:
+def test_the_whole_story_holds(tmp_path: Path, start: Start, left_behind: Callable[[], list[str]]) -> None:
     story = start(tmp_path / "run")
     output, _ = story.communicate(timeout=CHECK_SECONDS)
 
@@ -59,7 +71,7 @@ def test_the_whole_story_holds(tmp_path: Path, left_behind: Callable[[], list[st
 @pytest.mark.live
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
 def test_an_interrupted_story_leaves_nothing_behind(
-    tmp_path: Path, left_behind: Callable[[], list[str]], number: signal.Signals
+    tmp_path: Path, start: Start, left_behind: Callable[[], list[str]], number: signal.Signals
 ) -> None:
     run = tmp_path / "run"
     story = start(run)
@@ -76,14 +88,12 @@ def test_an_interrupted_story_leaves_nothing_behind(
 
 
 @pytest.mark.live
-def test_two_runs_cannot_share_a_folder(tmp_path: Path) -> None:
+def test_two_runs_cannot_share_a_folder(tmp_path: Path, start: Start) -> None:
     run = tmp_path / "run"
     first = start(run)
     wait_for((run / "logs").exists, first)
     second = start(run)
     output, _ = second.communicate(timeout=STOP_SECONDS)
-    first.send_signal(signal.SIGINT)
-    first.communicate(timeout=STOP_SECONDS)
 
     assert second.returncode == 1
     assert "Another run of the example uses" in output
@@ -93,7 +103,7 @@ def runs_of(report: dict[str, dict[str, list[dict[str, str]]]], key: str) -> lis
     return [event["airflow_run_id"] for event in report["observed"][key]]
 
 
-def wait_for(condition: Callable[[], bool], story: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], bool], story: Story) -> None:
     deadline = time.monotonic() + CHECK_SECONDS
     while not condition():
         assert story.poll() is None, story.communicate()[0]
@@ -101,7 +111,7 @@ def wait_for(condition: Callable[[], bool], story: subprocess.Popen[str]) -> Non
         time.sleep(0.1)
 
 
-def listening(story: subprocess.Popen[str]) -> list[int]:
+def listening(story: Story) -> list[int]:
     return sorted(
         {
             connection.laddr.port

@@ -27,11 +27,12 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         content = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
+    except FileNotFoundError:
+        # Without the cause: Dagster would show its stack too, and the sentence says it all.
         raise DbtManifestError(
             f"There is no dbt manifest at {str(path)!r}. Write it with `dbt parse` in the dbt project, "
             "or pass the path of the one that your deployment writes."
-        ) from error
+        ) from None
     except (OSError, ValueError) as error:
         raise DbtManifestError(
             f"The dbt manifest {str(path)!r} cannot be read: {error}. Write it again with `dbt parse`."

@@ -90,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         default=EXAMPLE / ".run",
         help="folder of all files of the run (default: %(default)s)",
     )
-    parser.add_argument("--picture", type=Path, help="at the end, take this PNG of Dagster's lineage (needs Chromium)")
+    parser.add_argument(
+        "--picture", type=Path, help="at the end, take this PNG of Dagster's lineage (needs Chromium)"
+    )
     return parser
 
 
