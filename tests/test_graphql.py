@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from airflow.providers.dagster.graphql import DOCUMENTS
 from dagster_graphql.schema import create_schema
 from graphql import GraphQLSchema, parse, validate
+
+from airflow.providers.dagster.graphql import DOCUMENTS
 
 
 @pytest.fixture(scope="module")

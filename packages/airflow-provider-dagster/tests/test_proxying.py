@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.common.compat.sdk import DAG, Asset, BaseOperator, TaskGroup, setup, task, teardown
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -373,3 +374,48 @@ def test_parsing_touches_neither_the_network_nor_the_environment(
 
     assert calls == []
     assert dict(os.environ) == environment
+
+
+NAMELESS = """
+from pathlib import Path
+
+from airflow.providers.dagster.proxying import proxying_to_dagster
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG, dag, task
+
+with DAG("entered", schedule=None):
+    BashOperator(task_id="load", bash_command="true")
+
+def make(dag_id):
+    with DAG(dag_id, schedule=None):
+        BashOperator(task_id="load", bash_command="true")
+
+for country in ("lv", "pt"):
+    make(f"made_{country}")
+
+@dag("decorated", schedule=None)
+def decorated():
+    @task
+    def load(): ...
+    load()
+
+decorated()
+
+proxying_to_dagster(globals(), Path(__file__).parent / "migration_state")
+"""
+
+
+@pytest.mark.parametrize("dag_id", ["entered", "made_lv", "made_pt", "decorated"])
+def test_a_dag_without_a_name_in_the_module_is_found_too(tmp_path: Path, folder: Path, dag_id: str) -> None:
+    write(folder, "load", dag_id=dag_id)
+    (tmp_path / "dags.py").write_text(NAMELESS)
+
+    bag = DagBag(str(tmp_path / "dags.py"), bundle_name="dags-folder")
+
+    assert bag.import_errors == {}
+    proxied = {dag.dag_id for dag in bag.dags.values() if is_proxied(dag.get_task("load"))}
+    assert proxied == {dag_id}
+
+
+def is_proxied(operator: BaseOperator) -> bool:
+    return isinstance(operator, DagsterProxyOperator)

@@ -5,8 +5,9 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator, TaskGroup, ta
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.python import BranchPythonOperator, ShortCircuitOperator
 
+from airflow.providers.dagster.contexts import build_outside_dags
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator
-from airflow.providers.dagster.swap import KEPT, OWN, REFUSED, build_outside_dags, refusal
+from airflow.providers.dagster.swap import KEPT, OWN, REFUSED, refusal
 
 
 def test_every_argument_of_an_operator_has_a_rule() -> None:

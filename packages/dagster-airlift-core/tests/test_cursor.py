@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 
 from dagster_airlift_core.cursor import HORIZON, OVERLAP, SWEEP_SPAN, Cursor, CursorError
 
+MAPPING = "f00d"
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 GOLDEN = (
     '{"v": 1, "instance": "prod", "watermark": "2026-01-15T11:00:00+00:00", '
     '"swept_at": "2026-01-15T10:30:00+00:00", "recent": {"since": "2026-01-15T10:50:00+00:00", '
     '"run_after": "2026-01-08T10:50:00+00:00", "as_of": "2026-01-15T11:05:00+00:00", "stream": "runs", '
-    '"page": "abc", "after": "etl/r1", "order": "v2/id"}, "sweep": null}'
+    '"page": "abc", "after": "etl/r1", "order": "v2/id"}, "sweep": null, "mapping": "f00d"}'
 )
 
 
 def test_the_first_cursor_sweeps_two_days() -> None:
-    cursor = Cursor("prod").begun(NOW)
+    cursor = Cursor("prod").begun(NOW, MAPPING)
 
     assert cursor.sweep
     assert cursor.recent
@@ -29,7 +30,7 @@ def test_the_first_cursor_sweeps_two_days() -> None:
 
 
 def test_a_pass_reads_tasks_then_runs_and_then_sets_the_watermark() -> None:
-    cursor = Cursor("prod").begun(NOW)
+    cursor = Cursor("prod").begun(NOW, MAPPING)
     seen = []
     while scan := cursor.recent:
         seen.append(scan.stream)
@@ -40,20 +41,41 @@ def test_a_pass_reads_tasks_then_runs_and_then_sets_the_watermark() -> None:
 
 
 def test_a_sweep_is_due_every_hour_of_the_server() -> None:
-    cursor = Cursor("prod", watermark=NOW, swept_at=NOW)
+    cursor = Cursor("prod", watermark=NOW, swept_at=NOW, mapping=MAPPING)
 
-    assert cursor.begun(NOW + timedelta(minutes=59)).sweep is None
-    assert cursor.begun(NOW + timedelta(hours=1)).sweep is not None
+    assert cursor.begun(NOW + timedelta(minutes=59), MAPPING).sweep is None
+    assert cursor.begun(NOW + timedelta(hours=1), MAPPING).sweep is not None
+
+
+def test_a_new_mapping_is_a_reason_to_sweep_at_once() -> None:
+    cursor = Cursor("prod", watermark=NOW, swept_at=NOW, mapping="0ld").begun(NOW, MAPPING)
+
+    assert cursor.sweep
+    assert cursor.sweep.window.since == NOW - SWEEP_SPAN
+    assert cursor.begun(NOW + timedelta(minutes=5), MAPPING).sweep == cursor.sweep
+
+
+def test_a_new_mapping_begins_a_sweep_that_is_under_way_again() -> None:
+    cursor = Cursor("prod").begun(NOW, "0ld")
+    assert cursor.sweep
+    half_way = cursor.with_scan("sweep", cursor.sweep.past_page("page 2"))
+
+    begun = half_way.begun(NOW, MAPPING)
+
+    assert begun.sweep
+    assert begun.sweep.page is None
 
 
 def test_a_pass_under_way_keeps_its_window() -> None:
-    cursor = Cursor("prod").begun(NOW)
+    cursor = Cursor("prod").begun(NOW, MAPPING)
 
-    assert cursor.begun(NOW + timedelta(hours=3)) == cursor
+    assert cursor.begun(NOW + timedelta(hours=3), MAPPING) == cursor
 
 
 def test_a_server_clock_that_goes_back_moves_the_window_but_not_the_watermark() -> None:
-    cursor = Cursor("prod", watermark=NOW, swept_at=NOW).begun(NOW - timedelta(hours=1))
+    cursor = Cursor("prod", watermark=NOW, swept_at=NOW, mapping=MAPPING).begun(
+        NOW - timedelta(hours=1), MAPPING
+    )
     assert cursor.recent
 
     assert cursor.recent.window.since == NOW - timedelta(hours=1) - OVERLAP

@@ -93,7 +93,8 @@ class HttpClient:
                 return outcome
             pause = max(outcome.pause or 0.0, 0.5 * 2 ** (attempt - 1))
             if attempt == attempts or self._clock() + pause > deadline:
-                raise outcome.error from outcome.cause
+                # Without its cause: Dagster shows the stack of each, and the sentence names the reason.
+                raise outcome.error from None
             self._sleep(pause)
 
     def _attempt(self, request: Request, headers: Mapping[str, str], deadline: float) -> Answer | _Failure:
@@ -117,8 +118,7 @@ class HttpClient:
                 f"{self.whom} at {self.base_url} cannot be reached: {_reason(cause)}. "
                 "Check the URL, that Airflow's API server runs, and that this machine may connect to it."
             )
-            error = AirflowUnreachable(message, method=request.method, url=url)
-            return _Failure(error, cause=cause)
+            return _Failure(AirflowUnreachable(message, method=request.method, url=url))
 
     def _later(self, request: Request, response: requests.Response) -> _Failure:
         status = response.status_code
@@ -197,7 +197,6 @@ class _Failure:
 
     error: AirflowUnreachable
     pause: float | None = None
-    cause: Exception | None = None
 
 
 def _reason(cause: requests.RequestException) -> str:

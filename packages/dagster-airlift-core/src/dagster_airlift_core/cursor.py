@@ -75,6 +75,7 @@ class Cursor:
         swept_at: Server time at which the last sweep began that came to its end.
         recent: The pass over recent changes that is under way.
         sweep: The pass over the last two days that is under way.
+        mapping: Fingerprint of the mapping that the last sweep was begun with.
     """
 
     instance: str
@@ -82,14 +83,24 @@ class Cursor:
     swept_at: datetime | None = None
     recent: Scan | None = None
     sweep: Scan | None = None
+    mapping: str = ""
 
-    def begun(self, now: datetime) -> Cursor:
-        """Return the cursor with those passes begun that are due at this server time."""
+    def begun(self, now: datetime, mapping: str) -> Cursor:
+        """Return the cursor with those passes begun that are due at this server time.
+
+        A new mapping is a reason to sweep at once: what ran before it existed was passed over.
+
+        Args:
+            now: Server time.
+            mapping: Fingerprint of the mapping of now.
+        """
         known = min(self.watermark or now, now) - OVERLAP
         recent = self.recent or Scan(Window(known, known - HORIZON), now)
-        is_due = self.swept_at is None or now - self.swept_at >= SWEEP_EVERY
-        sweep = self.sweep or (Scan(Window(now - SWEEP_SPAN, None), now) if is_due else None)
-        return replace(self, recent=recent, sweep=sweep)
+        is_new = mapping != self.mapping
+        is_due = is_new or self.swept_at is None or now - self.swept_at >= SWEEP_EVERY
+        under_way = None if is_new else self.sweep
+        sweep = under_way or (Scan(Window(now - SWEEP_SPAN, None), now) if is_due else None)
+        return replace(self, recent=recent, sweep=sweep, mapping=mapping)
 
     def scan(self, kind: Kind) -> Scan | None:
         """Return a pass that is under way."""
@@ -113,6 +124,7 @@ class Cursor:
                 "swept_at": _text(self.swept_at),
                 "recent": _scan_json(self.recent),
                 "sweep": _scan_json(self.sweep),
+                "mapping": self.mapping,
             }
         )
 
@@ -137,6 +149,7 @@ class Cursor:
                 swept_at=_instant(fields["swept_at"]),
                 recent=_scan(fields["recent"]),
                 sweep=_scan(fields["sweep"]),
+                mapping=_optional(fields["mapping"]) or "",
             )
         except (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
             raise CursorError(str(error)) from error

@@ -33,15 +33,15 @@ class AirflowApiError(AirliftError):
         self.status = status
 
 
-class AirflowUnreachable(AirflowApiError):  # noqa: N818 - the name says it
+class AirflowUnreachable(AirflowApiError):
     """No answer, or only answers of an overloaded or broken server, within the time allowed."""
 
 
-class AirflowUnauthorized(AirflowApiError):  # noqa: N818 - the name says it
+class AirflowUnauthorized(AirflowApiError):
     """Airflow refused the credentials, or the user may not read what was asked for."""
 
 
-class AirflowNotFound(AirflowApiError):  # noqa: N818 - the name says it
+class AirflowNotFound(AirflowApiError):
     """Airflow has no such path, DAG or run."""
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias, cast
+from dataclasses import astuple, dataclass
+from typing import TypeAlias, TypeVar, cast
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec, JsonMetadataValue, MetadataValue
 
@@ -20,6 +22,7 @@ from dagster_airlift_core.wire import (
 )
 
 MappableAsset: TypeAlias = AssetsDefinition | AssetSpec
+_Asset = TypeVar("_Asset", AssetsDefinition, AssetSpec, AssetsDefinition | AssetSpec)
 Handle: TypeAlias = DagHandle | TaskHandle
 
 
@@ -76,6 +79,16 @@ class AssetMapping:
         """Ids of the DAGs that have a mapped task, or are mapped themselves."""
         return frozenset(handle.dag_id for handle in (*self.tasks, *self.dags))
 
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal mappings, in every process."""
+        entries = sorted(
+            [*astuple(handle), key.to_user_string()]
+            for handle, keys in (*self.tasks.items(), *self.dags.items())
+            for key in keys
+        )
+        return hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:16]
+
     def keys_by_dag(self) -> Mapping[str, frozenset[AssetKey]]:
         """Return all mapped assets of each DAG, whatever their level."""
         found: dict[str, set[AssetKey]] = defaultdict(set)
@@ -92,9 +105,7 @@ class AssetMapping:
         return AssetMapping(self.tasks, dags)
 
 
-def assets_with_task_mappings(
-    dag_id: str, task_mappings: Mapping[str, Iterable[MappableAsset]]
-) -> Sequence[MappableAsset]:
+def assets_with_task_mappings(dag_id: str, task_mappings: Mapping[str, Iterable[_Asset]]) -> Sequence[_Asset]:
     """Say which assets the tasks of a DAG materialize.
 
     An asset that is mapped already keeps its mappings and gets these too.
@@ -112,7 +123,7 @@ def assets_with_task_mappings(
     return _mapped({TaskHandle(dag_id, task_id): assets for task_id, assets in task_mappings.items()})
 
 
-def assets_with_dag_mappings(dag_mappings: Mapping[str, Iterable[MappableAsset]]) -> Sequence[MappableAsset]:
+def assets_with_dag_mappings(dag_mappings: Mapping[str, Iterable[_Asset]]) -> Sequence[_Asset]:
     """Say which assets a successful run of a DAG materializes.
 
     Args:
@@ -128,8 +139,8 @@ def assets_with_dag_mappings(dag_mappings: Mapping[str, Iterable[MappableAsset]]
 
 
 def assets_with_multiple_task_mappings(
-    assets: Iterable[MappableAsset], task_handles: Iterable[TaskHandle | Mapping[str, str]]
-) -> Sequence[MappableAsset]:
+    assets: Iterable[_Asset], task_handles: Iterable[TaskHandle | Mapping[str, str]]
+) -> Sequence[_Asset]:
     """Say that each of several tasks, of one or more DAGs, materializes the same assets.
 
     Args:
@@ -155,9 +166,9 @@ def _task_handle(task: TaskHandle | Mapping[str, str]) -> TaskHandle:
         raise MappingError(f"Expected a task like TaskHandle('etl', 'load'), found {task!r}.") from error
 
 
-def _mapped(assets_of: Mapping[Handle, Iterable[MappableAsset]]) -> Sequence[MappableAsset]:
+def _mapped(assets_of: Mapping[Handle, Iterable[_Asset]]) -> Sequence[_Asset]:
     """Return each asset once, with all the handles that it was given."""
-    found: dict[object, MappableAsset] = {}
+    found: dict[object, _Asset] = {}
     entries: dict[object, list[MappingEntry]] = defaultdict(list)
     for handle, assets in assets_of.items():
         for asset in assets:
@@ -171,10 +182,12 @@ def _mapped(assets_of: Mapping[Handle, Iterable[MappableAsset]]) -> Sequence[Map
     return [_changed(asset, entries[identity]) for identity, asset in found.items()]
 
 
-def _changed(asset: MappableAsset, new: Sequence[MappingEntry]) -> MappableAsset:
-    if isinstance(asset, AssetSpec):
-        return with_entries(asset, (*entries_of(asset), *new))
-    return asset.map_asset_specs(lambda spec: with_entries(spec, (*entries_of(spec), *new)))
+def _changed(asset: _Asset, new: Sequence[MappingEntry]) -> _Asset:
+    def change(spec: AssetSpec) -> AssetSpec:
+        return with_entries(spec, (*entries_of(spec), *new))
+
+    changed = change(asset) if isinstance(asset, AssetSpec) else asset.map_asset_specs(change)
+    return cast("_Asset", changed)
 
 
 def entries_of(spec: AssetSpec) -> tuple[MappingEntry, ...]:

@@ -86,7 +86,7 @@ class Tick:
             AirflowApiError: Airflow could not be read at all; nothing was observed and nothing is lost.
         """
         started = self.clock()
-        begun = cursor = cursor.begun(self.airflow.server_time())
+        begun = cursor = cursor.begun(self.airflow.server_time(), self.mapping.fingerprint)
         try:
             for kind in _KINDS:
                 until = (

@@ -10,6 +10,7 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, AssetSpec
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
 from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
+from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.errors import DbtMigrationError
 from dagster_airlift_dbt.manifest import Manifest, read_manifest
@@ -109,7 +110,7 @@ class DbtOnAirflow:
             manifest=manifest,
             select=command.select,
             exclude=exclusion(command),
-            name=_op_name(handle),
+            name=f"{dagster_name(handle.dag_id)}__{dagster_name(handle.task_id)}",
             dagster_dbt_translator=self.translator,
         )
         def run_dbt(context: AssetExecutionContext) -> Iterator[object]:
@@ -122,11 +123,6 @@ class DbtOnAirflow:
 def _mapped_spec(spec: AssetSpec, handles: list[TaskHandle]) -> AssetSpec:
     (mapped,) = assets_with_multiple_task_mappings([spec], handles)
     return mapped
-
-
-def _op_name(handle: TaskHandle) -> str:
-    """Name the op after its task; `.` and `-` are legal in Airflow's ids and not in Dagster's names."""
-    return "".join(c if c.isalnum() else "_" for c in f"{handle.dag_id}__{handle.task_id}")
 
 
 def _refuse_two_owners(executable: list[AssetsDefinition]) -> None:

@@ -89,9 +89,9 @@ class AirflowSite:
         """Ask for Airflow's version."""
         return str(self._call("GET", "version")["version"])
 
-    def unpause(self, dag_id: str) -> None:
-        """Let the scheduler run a DAG."""
-        self._call("PATCH", f"dags/{dag_id}", {"is_paused": False})
+    def set_paused(self, dag_id: str, *, paused: bool) -> None:
+        """Let the scheduler run a DAG, or keep it from that."""
+        self._call("PATCH", f"dags/{dag_id}", {"is_paused": paused})
 
     def trigger(self, dag_id: str) -> None:
         """Start a run of a DAG."""

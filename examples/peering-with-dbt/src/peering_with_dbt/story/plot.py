@@ -197,7 +197,7 @@ class Plot:
     def _unpause(self) -> None:
         """Unpaused, a DAG that does not catch up runs once, for its latest interval."""
         for dag_id in reversed(_DAGS):
-            self._airflow.unpause(dag_id)
+            self._airflow.set_paused(dag_id, paused=False)
 
     def _trigger(self) -> None:
         self._airflow.trigger(_DAGS[0])

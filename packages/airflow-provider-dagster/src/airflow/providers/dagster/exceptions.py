@@ -1,5 +1,4 @@
 """What can go wrong between Airflow and Dagster, as a tree of exceptions."""
-# ruff: noqa: N818 - the names say what happened
 
 from __future__ import annotations
 

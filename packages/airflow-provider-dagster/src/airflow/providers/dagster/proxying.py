@@ -10,6 +10,7 @@ from pathlib import Path
 
 from airflow.providers.common.compat.sdk import DAG  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
+from airflow.providers.dagster.contexts import build_outside_dags, registered_dags
 from airflow.providers.dagster.hooks.dagster import DagsterHook
 from airflow.providers.dagster.migration_state import (
     MigrationState,
@@ -19,7 +20,7 @@ from airflow.providers.dagster.migration_state import (
     load_migration_state,
 )
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
-from airflow.providers.dagster.swap import Task, build_outside_dags, refusal, swap
+from airflow.providers.dagster.swap import Task, refusal, swap
 
 __all__ = ["proxying_to_dagster"]
 
@@ -40,7 +41,8 @@ def proxying_to_dagster(
     `MigrationStateWarning` and a note in the documentation of the DAG.
 
     Args:
-        global_vars: The module's globals; the DAGs among them are looked at.
+        global_vars: The module's globals. Its DAGs are those among them, and those that Airflow finds without a
+            name, as after `with DAG(...):`.
         migration_state: Folder with a `<dag_id>.yaml` for each DAG of which something has been migrated.
         dagster_conn_id: Airflow connection of type `dagster`.
     """
@@ -48,13 +50,19 @@ def proxying_to_dagster(
     if not folder.is_dir():
         message = f"The folder {folder.name!r} of the migration state does not exist, so nothing is migrated."
         warnings.warn(message, MigrationStateWarning, stacklevel=2)
-    for dag in {id(value): value for value in global_vars.values() if isinstance(value, DAG)}.values():
+    for dag in _dags_of(global_vars):
         try:
             state = load_migration_state(folder, dag.dag_id)
         except MigrationStateError as error:
             _fail_all(dag, error)
         else:
             _proxy(dag, state, dagster_conn_id)
+
+
+def _dags_of(global_vars: Mapping[str, object]) -> list[DAG]:
+    named = [value for value in global_vars.values() if isinstance(value, DAG)]
+    nameless = registered_dags(str(global_vars.get("__name__", "")))
+    return list({id(dag): dag for dag in (*named, *nameless)}.values())
 
 
 def _proxy(dag: DAG, state: MigrationState, dagster_conn_id: str) -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
-from airflow.sdk.definitions._internal.contextmanager import DagContext
 
-__all__ = ["KEPT", "OWN", "REFUSED", "Task", "build_outside_dags", "refusal", "swap"]
+__all__ = ["KEPT", "OWN", "REFUSED", "Task", "refusal", "swap"]
 
 Task = BaseOperator | MappedOperator
-Built = TypeVar("Built", bound=BaseOperator)
 
 KEPT = (
     *("owner", "email", "email_on_retry", "email_on_failure", "run_as_user"),
@@ -69,23 +64,6 @@ def refusal(task: Task) -> str | None:
     if hooks:
         return f"it has a {' and a '.join(hooks)} hook, which belongs to the work that Airflow did"
     return None
-
-
-def build_outside_dags(build: Callable[[], Built]) -> Built:
-    """Construct an operator that belongs to no DAG and no task group, even inside `with DAG(...)`.
-
-    Args:
-        build: Constructs it.
-
-    Returns:
-        The operator; its id is the one that was passed, without the prefix of a group.
-    """
-    # Airflow does the same where it needs a loose operator; there is no public way.
-    DagContext.push(None)  # pyright: ignore[reportArgumentType] - the stack is typed for DAGs alone
-    try:
-        return build()
-    finally:
-        DagContext.pop()
 
 
 def swap(dag: DAG, old: Task, new: BaseOperator) -> None:
