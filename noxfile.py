@@ -27,6 +27,8 @@ STOP_SECONDS = 90.0
 
 def sync(session: nox.Session, *arguments: str) -> None:
     """Install from the lock what the arguments name, and nothing else, into the session's environment."""
+    # Importing Airflow writes its configuration there.
+    session.env["AIRFLOW_HOME"] = str(Path(session.create_tmp()).resolve() / "airflow")
     session.run_install(
         *("uv", "sync", "--locked", "--compile-bytecode", "--quiet", *arguments),
         env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
