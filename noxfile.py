@@ -35,10 +35,11 @@ def sync(session: nox.Session, *arguments: str) -> None:
     )
 
 
-def run_pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest; posargs are passed on."""
+def run_pytest(session: nox.Session, *arguments: str, measured: bool = False) -> None:
+    """Run pytest, under coverage if measured; posargs are passed on."""
+    runner = ("coverage", "run", "-m", "pytest") if measured else ("pytest",)
     session.run(
-        *("pytest", *arguments, *session.posargs),
+        *(*runner, *arguments, *session.posargs),
         interrupt_timeout=INTERRUPT_SECONDS,
         terminate_timeout=STOP_SECONDS,
     )
@@ -83,7 +84,15 @@ def tests(session: nox.Session, part: str) -> None:
         return
     distribution, folder = PACKAGES[part]
     sync(session, "--package", distribution, "--group", "test")
-    run_pytest(session, folder)
+    run_pytest(session, folder, measured=True)
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """How much of the packages the `tests` sessions before it have covered."""
+    session.install("coverage>=7.6")
+    session.run("coverage", "combine")
+    session.run("coverage", "report", "--include", "packages/*", "--fail-under", "97")
 
 
 @nox.session
