@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from dagster_airlift_core.testing import FakeAirflow
 
 ROOT = Path(__file__).parents[1]
