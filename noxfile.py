@@ -30,7 +30,7 @@ def sync(session: nox.Session, *arguments: str) -> None:
     # Importing Airflow writes its configuration there.
     session.env["AIRFLOW_HOME"] = str(Path(session.create_tmp()).resolve() / "airflow")
     session.run_install(
-        *("uv", "sync", "--locked", "--compile-bytecode", "--quiet", *arguments),
+        *("uv", "sync", "--locked", "--compile-bytecode", *arguments),
         env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
     )
 
@@ -135,7 +135,7 @@ def build(session: nox.Session) -> None:
     session.log("Built %s", ", ".join(sorted(path.name for path in DIST.glob("*.whl"))))
 
 
-@nox.session(name="peering-with-dbt")
+@nox.session(name="peering-with-dbt", reuse_venv=True)  # a second start must not pull it from under the first
 def peering_with_dbt(session: nox.Session) -> None:
     """The whole idea on real servers; `-- --check` verifies it, stops everything and writes a report."""
     tell_story(session, *session.posargs)

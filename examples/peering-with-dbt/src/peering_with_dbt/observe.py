@@ -40,6 +40,7 @@ newsletter = assets_with_task_mappings(
 
 defs = build_defs_from_airflow_instance(
     airflow_instance=airflow,
+    # New: these assets, beside those of the DAGs.
     defs=Definitions.merge(dbt.defs(), Definitions(assets=[*iris, *newsletter])),
     sensor_minimum_interval_seconds=5,
 )

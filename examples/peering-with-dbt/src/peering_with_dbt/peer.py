@@ -1,4 +1,4 @@
-"""Step 1, peer: every DAG of the shop's Airflow is an asset in Dagster, every run of it an event."""
+"""Step 1, peer: every DAG of the shop's Airflow is an asset in Dagster, every successful run of it an event."""
 
 import os
 

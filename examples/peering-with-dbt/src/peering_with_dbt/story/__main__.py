@@ -53,20 +53,21 @@ def _run(folder: Path, teller: Teller, *, check: bool, picture: Path | None) -> 
             if picture:
                 take_picture(place.dagster_url, picture)
             if not check:
-                _stay(place, teller)
+                _stay(place, processes, teller)
         finally:
             _ignore_signals()
+            teller.say("Stopping Airflow and Dagster.")
 
 
-def _stay(place: Place, teller: Teller) -> None:
+def _stay(place: Place, processes: Processes, teller: Teller) -> None:
     teller.announce(
         "Look around; Ctrl-C stops everything",
         f"Airflow  {place.airflow_url}  admin / {place.admin_password}\n"
         f"Dagster  {place.dagster_url}  (no login)\n"
-        f"Migrate a task yourself: {place.migration_state}",
+        f"Migrate a task yourself, dbt_run_staging for one: {place.migration_state}",
     )
     with suppress(KeyboardInterrupt):
-        signal.pause()
+        processes.watch()
 
 
 def _ignore_signals() -> None:

@@ -11,7 +11,7 @@ import requests
 
 from peering_with_dbt.story.errors import StoryError
 from peering_with_dbt.story.place import AIRFLOW_INSTANCE, Place, base_environment
-from peering_with_dbt.story.processes import Processes
+from peering_with_dbt.story.processes import Processes, Server
 
 _START_SECONDS = 180.0
 _REQUEST_SECONDS = 60.0
@@ -112,6 +112,16 @@ class DagsterSite:
         self._processes = processes
         self._http = requests.Session()
         self._http.trust_env = False
+
+    def create_storage(self) -> Server:
+        """Begin to create the databases; three servers that find none would each try, and get in each other's way.
+
+        Returns:
+            The command, to be awaited.
+        """
+        return self._processes.start(
+            "dagster-instance-migrate", ["dagster", "instance", "migrate"], dagster_environment(self._place)
+        )
 
     def start(self, step: str) -> None:
         """Start code server, webserver and daemon, and wait until assets are there.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import psutil
 
@@ -127,12 +127,25 @@ class Processes:
         """
         deadline = time.monotonic() + seconds
         while not condition():
-            for server in self._servers:
-                if (code := server.process.poll()) is not None:
-                    raise StoryError(f"{server.name} ended with exit code {code}.", server.log)
+            self._check_servers()
             if time.monotonic() > deadline:
                 raise StoryError(f"Not so after {seconds:.0f} s: {what}.", log)
             time.sleep(_POLL_SECONDS)
+
+    def watch(self) -> NoReturn:
+        """Stay until a server ends by itself.
+
+        Raises:
+            StoryError: One did.
+        """
+        while True:
+            self._check_servers()
+            time.sleep(_POLL_SECONDS)
+
+    def _check_servers(self) -> None:
+        for server in self._servers:
+            if (code := server.process.poll()) is not None:
+                raise StoryError(f"{server.name} ended with exit code {code}.", server.log)
 
     def stop(self) -> None:
         """Ask every server to end, wait, and end by force what is left, in whatever session it is."""
