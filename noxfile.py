@@ -30,7 +30,7 @@ def sync(session: nox.Session, *arguments: str) -> None:
     # Importing Airflow writes its configuration there.
     session.env["AIRFLOW_HOME"] = str(Path(session.create_tmp()).resolve() / "airflow")
     session.run_install(
-        *("uv", "sync", "--locked", "--compile-bytecode", *arguments),
+        *("uv", "sync", "--locked", "--compile-bytecode", "--quiet", *arguments),
         env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
     )
 
@@ -47,6 +47,7 @@ def run_pytest(session: nox.Session, *arguments: str, measured: bool = False) ->
 
 def tell_story(session: nox.Session, *arguments: str) -> None:
     """Run the example; stopping its servers takes longer than nox would wait."""
+    session.log("Installing what is not there yet; the first time this downloads some 200 packages.")
     sync(session, "--package", EXAMPLE)
     session.run(
         *("python", "-m", "peering_with_dbt.story", *arguments),

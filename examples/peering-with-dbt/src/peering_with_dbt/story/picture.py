@@ -33,7 +33,7 @@ def take_picture(dagster_url: str, path: Path) -> None:
             [
                 browser,
                 *("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-                *(f"--user-data-dir={profile}", "--window-size=2200,1150", "--virtual-time-budget=30000"),
+                *(f"--user-data-dir={profile}", "--window-size=2500,1300", "--virtual-time-budget=30000"),
                 *(f"--screenshot={path.resolve()}", page),
             ],
             capture_output=True,
