@@ -1,5 +1,6 @@
 """The operator in Airflow's own task runner, reached through a DAG file, against a fake Dagster."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from airflow.utils.session import create_session
 from airflow.providers.dagster import wire
 from airflow.providers.dagster.exceptions import DagsterError
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
+from airflow.providers.dagster.ports import SystemClock
 from airflow.providers.dagster.testing import FakeDagster, Fault
+from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger
 
 TASK = ("prod", "etl", "load")
 AT_ONCE = "retries=1, retry_delay=timedelta(0)"
@@ -48,6 +51,18 @@ pytestmark = [
 def database() -> None:
     initdb()
     DagBundlesManager().sync_bundles_to_db()
+
+
+class HurriedClock(SystemClock):
+    """The time of this machine, but nobody waits long."""
+
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.02))
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_in_the_triggerer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DagsterRunTrigger, "clock", HurriedClock())
 
 
 class Outcome:

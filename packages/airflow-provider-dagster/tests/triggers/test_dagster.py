@@ -76,6 +76,16 @@ def test_the_event_names_the_run_in_which_dagster_has_retried(dagster: FakeDagst
     assert events(trigger(failed.run_id)) == [DagsterRunEvent(Outcome.ENDED, "key", (retry.run_id,))]
 
 
+def test_airflow_is_given_time_to_hear_of_the_deferral(
+    dagster: FakeDagster, trigger: Trigger, clock: FakeClock
+) -> None:
+    run = dagster.add_run(KEY, "SUCCESS")
+
+    events(trigger(run.run_id))
+
+    assert sum(clock.slept) == 5.0
+
+
 def test_errors_while_polling_do_not_end_the_wait(dagster: FakeDagster, trigger: Trigger) -> None:
     run = dagster.add_run(KEY, "STARTED", "SUCCESS")
     dagster.fail("AirflowRun", *[Fault(), Fault(drop=True), Fault(status=429)] * 4)
@@ -136,6 +146,19 @@ def test_killing_ends_what_runs_under_the_key(dagster: FakeDagster, trigger: Tri
     asyncio.run(trigger().on_kill())
 
     assert [run.status for run in (live, ended, other)] == ["CANCELING", "SUCCESS", "STARTED"]
+
+
+def test_killing_needs_no_second_look_at_the_connection(
+    dagster: FakeDagster, trigger: Trigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, live = dagster.add_run(KEY, "SUCCESS"), dagster.add_run(KEY, "STARTED")
+    killed = trigger(ended.run_id)
+    events(killed)
+    monkeypatch.delenv("AIRFLOW_CONN_DAGSTER_DEFAULT")
+
+    asyncio.run(killed.on_kill())
+
+    assert live.status == "CANCELING"
 
 
 def test_killing_leaves_the_run_alone_where_that_is_asked_for(dagster: FakeDagster, trigger: Trigger) -> None:

@@ -19,6 +19,9 @@ from airflow.providers.dagster.steps import take_async
 
 __all__ = ["DagsterRunTrigger"]
 
+_EARLIEST_SECONDS = 5.0
+"""An event that comes before the scheduler has heard of the deferral makes it fail the task (apache/airflow#72716)."""
+
 
 class DagsterRunTrigger(BaseTrigger):
     """Waits until Dagster runs, and the retries that Dagster makes of them, have ended.
@@ -73,11 +76,13 @@ class DagsterRunTrigger(BaseTrigger):
         Yields:
             One `DagsterRunEvent`, as a dictionary.
         """
+        earliest = self.clock.now() + _EARLIEST_SECONDS
         dagster = await self._hook.get_async_conn()
         try:
             event = await self._event(dagster)
         finally:
             await dagster.close()
+        await self.clock.pause(max(0.0, earliest - self.clock.now()))
         yield TriggerEvent(event.to_dict())
 
     async def on_kill(self) -> None:
