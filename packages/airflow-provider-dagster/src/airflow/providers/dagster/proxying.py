@@ -52,7 +52,7 @@ def proxying_to_dagster(
         migration_state: Folder with a `<dag_id>.yaml` for each DAG of which something has been migrated.
         dagster_conn_id: Airflow connection of type `dagster`.
         deferrable: Whether the tasks wait in the triggerer; None for Airflow's `[operators] default_deferrable`.
-        cancel_on_kill: Whether to terminate the Dagster run of a task that is killed, times out, is cleared or marked.
+        cancel_on_kill: Whether to terminate the Dagster run of a task that is killed, times out or is marked.
     """
     folder = Path(migration_state)
     arguments: dict[str, Any] = {"dagster_conn_id": dagster_conn_id, "cancel_on_kill": cancel_on_kill}

@@ -46,7 +46,7 @@ class DagsterProxyOperator(BaseOperator):
         dagster_conn_id: Airflow connection of type `dagster`. (templated)
         deferrable: Whether to wait in the triggerer instead of on a worker; Airflow's option
             `[operators] default_deferrable` unless given.
-        cancel_on_kill: Whether to terminate the Dagster run when the task is killed, times out, is cleared or marked.
+        cancel_on_kill: Whether to terminate the Dagster run when the task is killed, times out or is marked.
     """
 
     custom_operator_name = "DagsterProxy"
