@@ -70,6 +70,19 @@ def test_a_server_ends_when_its_parent_is_killed(
     wait_for(lambda: left_behind() == [])
 
 
+def test_a_server_that_is_killed_takes_along_what_it_started_and_is_not_missed(
+    tmp_path: Path, left_behind: Callable[[], list[str]]
+) -> None:
+    code = STUBBORN_GRANDCHILD.replace("start_new_session=True", "start_new_session=False")
+    with Processes(tmp_path) as processes:
+        server = processes.start("stubborn", python(code), environment(tmp_path))
+        processes.wait_until(lambda: len(left_behind()) == 2, "the grandchild lives", 20, server.log)
+
+        processes.kill(server)
+
+        processes.wait_until(lambda: left_behind() == [], "both are gone", 20, server.log)
+
+
 def test_a_server_that_ends_early_is_named_with_its_log(tmp_path: Path) -> None:
     def play(processes: Processes) -> None:
         server = processes.start(

@@ -147,6 +147,33 @@ def test_the_oldest_live_run_is_chosen() -> None:
     assert choose_run([], try_number=1) is None
 
 
+@pytest.mark.parametrize("try_number", [1, 2])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"dagster/will_retry": "true"},
+        {"dagster/will_retry": "true", "dagster/auto_retry_run_id": "not there"},
+    ],
+)
+def test_a_failed_run_that_dagster_is_about_to_retry_is_followed(
+    world: World, tags: dict[str, str], try_number: int
+) -> None:
+    failed = world.dagster.add_run({**ATTEMPT.tags, **tags}, "FAILURE")
+
+    assert world.run(replace(ATTEMPT, try_number=try_number)).run_id == failed.run_id
+    assert world.dagster.count("AirflowLaunch") == 0
+
+
+def test_when_the_retry_that_dagster_made_has_failed_too_a_retry_launches_again(world: World) -> None:
+    retry = world.dagster.add_run({**ATTEMPT.tags, "dagster/will_retry": "false"}, "FAILURE")
+    announcement = {"dagster/will_retry": "true", "dagster/auto_retry_run_id": retry.run_id}
+    failed = world.dagster.add_run({**ATTEMPT.tags, **announcement}, "FAILURE")
+
+    run = world.run(replace(ATTEMPT, try_number=2))
+
+    assert run.run_id not in {failed.run_id, retry.run_id}
+
+
 def test_a_clear_launches_again_whatever_there_was(world: World) -> None:
     earlier = world.dagster.add_run(ATTEMPT.tags, "SUCCESS")
 

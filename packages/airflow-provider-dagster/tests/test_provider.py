@@ -58,7 +58,10 @@ def test_airflow_finds_the_provider_without_a_warning(caplog: pytest.LogCaptureF
 def test_what_the_info_names_can_be_imported() -> None:
     info = get_provider_info()
     modules = [
-        name for kind in ("operators", "hooks") for part in info[kind] for name in part["python-modules"]
+        name
+        for kind in ("operators", "hooks", "triggers")
+        for part in info[kind]
+        for name in part["python-modules"]
     ]
     classes = [*info["extra-links"], *(kind["hook-class-name"] for kind in info["connection-types"])]
 
@@ -91,7 +94,7 @@ def test_a_module_says_in_one_sentence_what_it_does_and_is_short(path: Path) -> 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_functions_are_short_and_import_nothing(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef) and node.name != "get_provider_info":
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name != "get_provider_info":
             body = node.body[1:] if ast.get_docstring(node) else node.body
             lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
             assert lines <= 40, node.name

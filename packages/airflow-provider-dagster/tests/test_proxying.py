@@ -192,6 +192,22 @@ def test_the_task_says_what_it_replaces_and_how_to_go_back(folder: Path) -> None
     assert dag.tags == {"ours", "dagster: 2/3 proxied"}
 
 
+@pytest.mark.parametrize(("given", "expected"), [(None, False), (True, True), (False, False)])
+def test_the_tasks_wait_where_that_is_said_or_where_airflow_says(
+    folder: Path,
+    given: bool | None,  # noqa: FBT001
+    expected: bool,  # noqa: FBT001
+) -> None:
+    dag = classic()
+    write(folder, "load")
+
+    proxying_to_dagster({"dag": dag}, folder, deferrable=given, cancel_on_kill=False)
+
+    load = dag.get_task("load")
+    assert isinstance(load, DagsterProxyOperator)
+    assert (load.deferrable, load.cancel_on_kill) == (expected, False)
+
+
 def test_callbacks_and_default_arguments_are_kept(folder: Path) -> None:
     dag = classic()
     before = dag.get_task("load")

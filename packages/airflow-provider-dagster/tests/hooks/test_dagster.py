@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -5,9 +6,10 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+from airflow.providers.dagster.client import DagsterAddress
 from airflow.providers.dagster.exceptions import InvalidDagsterConnection
 from airflow.providers.dagster.hooks.dagster import DagsterHook
-from airflow.providers.dagster.testing import FakeDagster
+from airflow.providers.dagster.testing import FakeDagster, Fault
 
 Connect = Callable[..., DagsterHook]
 
@@ -104,7 +106,50 @@ def test_a_connection_that_does_not_exist_is_airflows_own_error() -> None:
 
 
 def test_the_connection_can_be_tested(dagster: FakeDagster, connection: str) -> None:
-    assert DagsterHook(connection).test_connection() == (True, f"Dagster 1.13.27 at {dagster.url}")
+    assert DagsterHook(connection).test_connection() == (
+        True,
+        f"Dagster 1.13.27 at {dagster.url}, code locations: defs",
+    )
+
+
+def test_testing_the_connection_tells_which_code_locations_are_not_loaded(
+    dagster: FakeDagster, connection: str
+) -> None:
+    dagster.loading_locations.append("dbt")
+    dagster.broken_locations["etl"] = "ImportError: no module"
+
+    works, message = DagsterHook(connection).test_connection()
+
+    assert works
+    assert message == (
+        f"Dagster 1.13.27 at {dagster.url}, code locations: dbt (not loaded: it is still loading), "
+        "etl (not loaded: ImportError: no module), defs"
+    )
+
+
+def test_a_dagster_without_code_is_said_to_have_none(dagster: FakeDagster, connection: str) -> None:
+    body = '{"data": {"workspaceOrError": {"__typename": "Workspace", "locationEntries": []}}}'
+    dagster.fail("AirflowLocations", Fault(status=200, content_type="application/json", body=body))
+
+    assert DagsterHook(connection).test_connection()[1].endswith(", which has no code location")
+
+
+def test_the_triggerer_reads_a_connection_as_a_worker_does(connect: Connect) -> None:
+    fields = {"host": "https://d", "password": "s3cret", "extra": {"timeout": 5}}
+
+    async def address() -> DagsterAddress:
+        client = await connect(**fields).get_async_conn()
+        await client.close()
+        return client.address
+
+    assert asyncio.run(address()) == connect(**fields).address
+
+
+def test_the_triggerer_names_a_bundle_that_cannot_be_read(connect: Connect) -> None:
+    hook = connect(host="https://d", extra={"ca_bundle": "/absent.pem"})
+
+    with pytest.raises(InvalidDagsterConnection, match=r"`ca_bundle` '/absent.pem' cannot be read"):
+        asyncio.run(hook.get_async_conn())
 
 
 def test_testing_a_connection_never_raises(connect: Connect) -> None:

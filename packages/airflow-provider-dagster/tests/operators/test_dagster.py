@@ -1,6 +1,9 @@
 """The operator in Airflow's own task runner, reached through a DAG file, against a fake Dagster."""
 
+import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +17,11 @@ from airflow.utils.db import initdb
 from airflow.utils.session import create_session
 
 from airflow.providers.dagster import wire
+from airflow.providers.dagster.exceptions import DagsterError
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
+from airflow.providers.dagster.ports import SystemClock
 from airflow.providers.dagster.testing import FakeDagster, Fault
+from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger
 
 TASK = ("prod", "etl", "load")
 AT_ONCE = "retries=1, retry_delay=timedelta(0)"
@@ -30,8 +36,9 @@ from airflow.sdk import DAG
 with DAG("etl", schedule=None) as dag:
     BashOperator(task_id="load", bash_command="exit 1", {arguments})
 
-proxying_to_dagster(globals(), Path(__file__).parent / "migration_state")
+proxying_to_dagster(globals(), Path(__file__).parent / "migration_state"{options})
 """
+DEFERRED = ", deferrable=True"
 
 pytestmark = [
     pytest.mark.usefixtures("connection"),
@@ -44,6 +51,18 @@ pytestmark = [
 def database() -> None:
     initdb()
     DagBundlesManager().sync_bundles_to_db()
+
+
+class HurriedClock(SystemClock):
+    """The time of this machine, but nobody waits long."""
+
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.02))
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_in_the_triggerer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DagsterRunTrigger, "clock", HurriedClock())
 
 
 class Outcome:
@@ -64,9 +83,11 @@ def run() -> Callable[..., Outcome]:
     folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     (folder / "migration_state").mkdir(parents=True, exist_ok=True)
 
-    def run(arguments: str = "", state: str = "tasks: [{id: load, migrated: true}]") -> Outcome:
+    def run(
+        arguments: str = "", state: str = "tasks: [{id: load, migrated: true}]", options: str = ""
+    ) -> Outcome:
         (folder / "migration_state" / "etl.yaml").write_text(state)
-        (folder / "etl.py").write_text(DAG_FILE.format(arguments=arguments))
+        (folder / "etl.py").write_text(DAG_FILE.format(arguments=arguments, options=options))
         bag = DagBag(str(folder), bundle_name="dags-folder")
         sync_bag_to_db(bag, "dags-folder", None)
         return Outcome(bag.dags["etl"].test())
@@ -200,6 +221,141 @@ def test_a_timeout_terminates_the_run(dagster: FakeDagster, run: Callable[..., O
     (fake,) = dagster.runs.values()
     assert outcome.state == "failed"
     assert fake.status in {"CANCELING", "CANCELED"}
+
+
+def test_a_deferred_task_leaves_behind_what_another_does(
+    dagster: FakeDagster, run: Callable[..., Outcome], capfd: pytest.CaptureFixture[str]
+) -> None:
+    dagster.add_asset("orders", TASK)
+
+    outcome = run(options=DEFERRED)
+
+    (run_id,) = dagster.runs
+    assert outcome.state == "success"
+    assert outcome.xcoms == {
+        "return_value": {"run_ids": [run_id], "asset_keys": ["orders"]},
+        "dagster_run_ids": [run_id],
+        "dagster_run_url": f"{dagster.url}/runs/{run_id}",
+    }
+    assert "Pausing task as DEFERRED" in capfd.readouterr().out
+
+
+def test_a_deferred_task_that_fails_gives_dagsters_reason(
+    dagster: FakeDagster, run: Callable[..., Outcome], capfd: pytest.CaptureFixture[str]
+) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.launch_statuses = ["STARTED", "FAILURE"]
+
+    outcome = run(options=DEFERRED)
+
+    (run_id,) = dagster.runs
+    assert outcome.state == "failed"
+    assert outcome.xcoms == {"dagster_run_ids": [run_id], "dagster_run_url": f"{dagster.url}/runs/{run_id}"}
+    assert f"Dagster run {run_id} ended as FAILURE: step 'orders': ValueError" in capfd.readouterr().out
+
+
+def test_a_run_that_has_ended_is_not_deferred(
+    dagster: FakeDagster, run: Callable[..., Outcome], capfd: pytest.CaptureFixture[str]
+) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.launch_statuses = ["SUCCESS"]
+
+    assert run(options=DEFERRED).state == "success"
+    assert "DEFERRED" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("options", ["", DEFERRED])
+def test_what_is_left_behind_names_the_run_in_which_dagster_has_retried(
+    dagster: FakeDagster, run: Callable[..., Outcome], options: str
+) -> None:
+    dagster.add_asset("orders", TASK)
+    retry = dagster.add_run({}, "STARTED", "SUCCESS", asset_keys=[["orders"]])
+    dagster.launch_statuses = ["STARTED", "FAILURE"]
+    dagster.launch_tags = {"dagster/will_retry": "true", "dagster/auto_retry_run_id": retry.run_id}
+
+    outcome = run(options=options)
+
+    assert (outcome.state, outcome.try_number) == ("success", 1)
+    assert outcome.xcoms == {
+        "return_value": {"run_ids": [retry.run_id], "asset_keys": ["orders"]},
+        "dagster_run_ids": [retry.run_id],
+        "dagster_run_url": f"{dagster.url}/runs/{retry.run_id}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("cancel", "statuses"), [(True, {"CANCELING", "CANCELED"}), (False, {"STARTED"})], ids=["cancel", "keep"]
+)
+def test_a_deferred_task_that_times_out_ends_its_run_unless_told_otherwise(
+    dagster: FakeDagster,
+    run: Callable[..., Outcome],
+    capfd: pytest.CaptureFixture[str],
+    cancel: bool,  # noqa: FBT001
+    statuses: set[str],
+) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.launch_statuses = ["STARTED"]
+
+    outcome = run("execution_timeout=timedelta(seconds=1)", options=f"{DEFERRED}, cancel_on_kill={cancel}")
+
+    (fake,) = dagster.runs.values()
+    assert outcome.state == "failed"
+    assert fake.status in statuses
+    assert outcome.xcoms["dagster_run_url"] == f"{dagster.url}/runs/{fake.run_id}"
+    assert "have not ended, and its execution_timeout is over" in capfd.readouterr().out
+
+
+def test_a_deferred_run_that_is_deleted_fails_the_task_without_a_retry(
+    dagster: FakeDagster, run: Callable[..., Outcome]
+) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.launch_statuses = ["STARTED"]
+    gone = '{"data": {"runOrError": {"__typename": "RunNotFoundError", "message": "gone"}}}'
+    dagster.fail("AirflowRun", Fault(status=200, content_type="application/json", body=gone))
+
+    outcome = run(AT_ONCE, options=DEFERRED)
+
+    assert (outcome.state, outcome.try_number) == ("failed", 1)
+
+
+def test_what_the_trigger_gave_up_on_may_be_retried(connection: str) -> None:
+    event = {"outcome": "gave_up", "launch_key": "k", "run_ids": ["a"], "message": "Dagster does not answer."}
+
+    with pytest.raises(DagsterError, match=r"^Dagster does not answer.$") as caught:
+        DagsterProxyOperator(task_id="load", dagster_conn_id=connection).dagster_run_complete({}, event)
+
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.parametrize("event", [None, {}, {"status": "success"}])
+def test_a_task_that_is_resumed_without_a_known_event_fails(event: object) -> None:
+    with pytest.raises(DagsterError, match="which is no event of DagsterRunTrigger"):
+        DagsterProxyOperator(task_id="load").dagster_run_complete({}, event)
+
+
+def test_airflows_option_decides_who_is_deferred() -> None:
+    code = "from airflow.providers.dagster.operators.dagster import DagsterProxyOperator as Operator\n"
+    code += "print(Operator(task_id='load').deferrable)"
+    environment = {**os.environ, "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True"}
+
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert answer.stdout.split()[-1] == "True"
+    assert DagsterProxyOperator(task_id="load").deferrable is False
+
+
+def test_killing_leaves_the_run_alone_where_that_is_asked_for(
+    dagster: FakeDagster, run: Callable[..., Outcome]
+) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.launch_statuses = ["STARTED"]
+
+    outcome = run("execution_timeout=timedelta(seconds=1)", options=", cancel_on_kill=False")
+
+    assert outcome.state == "failed"
+    assert dagster.count("AirflowTerminate") == 0
 
 
 def test_a_broken_state_fails_the_task_without_a_retry(

@@ -46,6 +46,21 @@ class DagRun:
     state: str
 
 
+@dataclass(frozen=True)
+class TaskInstance:
+    """The latest try of a task in a run.
+
+    Args:
+        state: Its state, empty when it has none yet.
+        try_number: The try, from 1.
+        pid: Process of the try, 0 when there is none.
+    """
+
+    state: str
+    try_number: int
+    pid: int
+
+
 class AirflowSite:
     """Airflow's processes, and its REST API as `admin`.
 
@@ -85,6 +100,14 @@ class AirflowSite:
             {"name": "duckdb", "slots": 1, "description": "DuckDB has one writer", "include_deferred": True},
         )
 
+    def start_triggerer(self) -> Server:
+        """Start the server that deferred tasks wait in, which the story itself does not need.
+
+        Returns:
+            The server.
+        """
+        return self._start("airflow-triggerer", "triggerer", "--skip-serve-logs")
+
     def version(self) -> str:
         """Ask for Airflow's version."""
         return str(self._call("GET", "version")["version"])
@@ -93,9 +116,14 @@ class AirflowSite:
         """Let the scheduler run a DAG, or keep it from that."""
         self._call("PATCH", f"dags/{dag_id}", {"is_paused": paused})
 
-    def trigger(self, dag_id: str) -> None:
+    def dag_ids(self) -> set[str]:
+        """List the DAGs that Airflow has parsed."""
+        return {dag["dag_id"] for dag in self._call("GET", "dags?limit=100")["dags"]}
+
+    def trigger(self, dag_id: str) -> DagRun:
         """Start a run of a DAG."""
-        self._call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})
+        run = self._call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})
+        return DagRun(dag_id, run["dag_run_id"], run["state"])
 
     def runs(self, dag_id: str) -> list[DagRun]:
         """List the runs of a DAG, the latest first."""
@@ -123,8 +151,25 @@ class AirflowSite:
 
     def operator_in_run(self, run: DagRun, task_id: str) -> str:
         """Ask which operator class ran in a run."""
-        instance = self._call("GET", f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}")
-        return str(instance["operator"])
+        return str(self._call("GET", _instance(run, task_id))["operator"])
+
+    def task(self, run: DagRun, task_id: str) -> TaskInstance:
+        """Ask how far a task has come in a run."""
+        instance = self._call("GET", _instance(run, task_id))
+        return TaskInstance(instance["state"] or "", instance["try_number"], instance["pid"] or 0)
+
+    def mark(self, run: DagRun, task_id: str, state: str) -> None:
+        """Mark a task as `failed` or `success`, as people do in the UI."""
+        self._call("PATCH", _instance(run, task_id), {"new_state": state})
+
+    def clear(self, run: DagRun, task_id: str) -> None:
+        """Have a task run again, whatever its state."""
+        choice = {"dry_run": False, "only_failed": False, "dag_run_id": run.run_id, "task_ids": [task_id]}
+        self._call("POST", f"dags/{run.dag_id}/clearTaskInstances", choice)
+
+    def log(self, run: DagRun, task_id: str, try_number: int) -> str:
+        """Read the log of a try."""
+        return json.dumps(self._call("GET", f"{_instance(run, task_id)}/logs/{try_number}"))
 
     def _start(self, name: str, *arguments: str) -> Server:
         return self._processes.start(name, ["airflow", *arguments], airflow_environment(self._place))
@@ -148,8 +193,7 @@ class AirflowSite:
         return all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor"))
 
     def _parsed(self) -> bool:
-        listed = {dag["dag_id"] for dag in self._call("GET", "dags")["dags"]}
-        return {"load_lakehouse", "dbt_dag"} <= listed
+        return {"load_lakehouse", "dbt_dag"} <= self.dag_ids()
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         url = f"{self._place.airflow_url}/api/v2/{path}"
@@ -160,6 +204,10 @@ class AirflowSite:
                 self._place.logs / "airflow-api-server.log",
             )
         return answer.json()
+
+
+def _instance(run: DagRun, task_id: str) -> str:
+    return f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
 
 
 def airflow_environment(place: Place) -> dict[str, str]:
@@ -192,6 +240,9 @@ def airflow_environment(place: Place) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "4",
         "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__DAGSTER__INSTANCE_NAME": AIRFLOW_INSTANCE,

@@ -130,6 +130,10 @@ class DagsterSite:
             step: The definitions to begin with: `peer`, `observe` or `migrate`.
         """
         self._write_definitions(step)
+        self.start_servers()
+
+    def start_servers(self) -> None:
+        """Start them with the definitions that are there already."""
         environment = dagster_environment(self._place)
         workspace = ["-w", str(self._place.root / "dagster" / "workspace.yaml")]
         code = self._processes.start(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -113,6 +114,19 @@ class Processes:
         if code:
             raise StoryError(f"{server.name} ended with exit code {code}.", server.log)
 
+    def kill(self, server: Server) -> None:
+        """End a server and all that it has started without a word, as a machine that fails would.
+
+        Args:
+            server: The server.
+        """
+        self._servers.remove(server)
+        for process in psutil.process_iter():
+            if _session(process) == server.process.pid:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        server.process.wait()
+
     def wait_until(self, condition: Callable[[], bool], what: str, seconds: float, log: Path) -> None:
         """Poll a condition while all servers live.
 
@@ -158,6 +172,7 @@ class Processes:
                 server.process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 server.process.kill()
+                server.process.wait()
         self._servers.clear()
         while left := self._left():
             for process in left:
@@ -172,9 +187,17 @@ class Processes:
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
-            return os.getsid(process.pid) in self._sessions or process.environ().get(MARKER) == self._marker
-        except (psutil.Error, ProcessLookupError, PermissionError):
+            return _session(process) in self._sessions or process.environ().get(MARKER) == self._marker
+        except psutil.Error:
             return False
+
+
+def _session(process: psutil.Process) -> int:
+    """Tell in which session a process is, 0 when it is gone or not ours to ask about."""
+    try:
+        return os.getsid(process.pid)
+    except (ProcessLookupError, PermissionError):
+        return 0
 
 
 def end_with_parent() -> None:

@@ -29,6 +29,9 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [
             {"integration-name": "Dagster", "python-modules": ["airflow.providers.dagster.hooks.dagster"]}
         ],
+        "triggers": [
+            {"integration-name": "Dagster", "python-modules": ["airflow.providers.dagster.triggers.dagster"]}
+        ],
         "extra-links": ["airflow.providers.dagster.links.dagster.DagsterRunLink"],
         "connection-types": [
             {

@@ -167,11 +167,11 @@ def parse_assets(data: Mapping[str, Any]) -> tuple[MappedAsset, ...]:
 
 
 def parse_locations(data: Mapping[str, Any]) -> tuple[CodeLocation, ...]:
-    """Take the code locations that are loading or failed to load out of the answer to LOCATIONS."""
+    """Take the code locations, and what keeps some from being loaded, out of the answer to LOCATIONS."""
     workspace = data["workspaceOrError"]
     if workspace["__typename"] != "Workspace":
         return (CodeLocation("(workspace)", _message(workspace)),)
-    return tuple(_broken_locations(workspace["locationEntries"]))
+    return tuple(map(_location, workspace["locationEntries"]))
 
 
 def parse_launch(data: Mapping[str, Any]) -> Run | Refusal:
@@ -256,13 +256,11 @@ def _mapping(item: object) -> AssetMapping | None:
     return AssetMapping(*texts) if len(texts) == len(values) else None
 
 
-def _broken_locations(entries: Iterable[Mapping[str, Any]]) -> Iterator[CodeLocation]:
-    for entry in entries:
-        loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
-        if entry["loadStatus"] != "LOADED":
-            yield CodeLocation(entry["name"], "it is still loading")
-        elif loaded.get("__typename") == "PythonError":
-            yield CodeLocation(entry["name"], _message(loaded))
+def _location(entry: Mapping[str, Any]) -> CodeLocation:
+    loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
+    if entry["loadStatus"] != "LOADED":
+        return CodeLocation(entry["name"], "it is still loading")
+    return CodeLocation(entry["name"], _message(loaded) if loaded.get("__typename") == "PythonError" else "")
 
 
 def _run(node: Mapping[str, Any]) -> Run:

@@ -93,14 +93,17 @@ def choose_run(runs: Sequence[Run], try_number: int) -> Run | None:
         try_number: The try that asks.
 
     Returns:
-        A live run, else a successful one, else one that is being canceled, else one that this very try
-        launched and that failed. None when a run is to be launched.
+        A live run, else a successful one, else one of which Dagster has announced a retry that is not there yet, else
+        one that is being canceled, else one that this very try launched and that failed. None when a run is to be
+        launched.
     """
+    ids = {run.run_id for run in runs}
     canceling = [run for run in runs if run.status is RunStatus.CANCELING]
     live = [run for run in runs if not run.status.is_terminal and run not in canceling]
     successful = [run for run in runs if run.status.is_success]
+    announced = [run for run in runs if run.will_retry and run.retry_run_id not in ids]
     of_this_try = [run for run in runs if run.status.is_terminal and run.try_number >= try_number]
-    return next(iter([*live, *successful, *canceling, *reversed(of_this_try)]), None)
+    return next(iter([*live, *successful, *announced, *canceling, *reversed(of_this_try)]), None)
 
 
 def _never_arrived(error: DagsterApiError) -> bool:

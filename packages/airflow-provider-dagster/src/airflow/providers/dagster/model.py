@@ -18,6 +18,10 @@ __all__ = [
     "RunStatus",
 ]
 
+# Dagster's own tags, not ours.
+_WILL_RETRY_TAG = "dagster/will_retry"
+_RETRY_RUN_ID_TAG = "dagster/auto_retry_run_id"
+
 
 class RunStatus(Enum):
     """Where a Dagster run stands; a status that a later Dagster invents is UNKNOWN, hence live."""
@@ -77,7 +81,7 @@ class MappedAsset:
 
 @dataclass(frozen=True)
 class CodeLocation:
-    """A code location that is not there yet, or did not load."""
+    """A code location, and what keeps it from being loaded, empty when nothing does."""
 
     name: str
     problem: str
@@ -98,6 +102,22 @@ class Run:
         """The try of the Airflow task that launched this run, 0 when the run does not say."""
         text = self.tags.get(wire.TRY_NUMBER_TAG, "")
         return int(text) if text.isdecimal() else 0
+
+    @property
+    def will_retry(self) -> bool | None:
+        """Whether Dagster retries this failed run by itself, None while it does not say."""
+        text = self.tags.get(_WILL_RETRY_TAG)
+        return None if text is None else text.lower() == "true"
+
+    @property
+    def retry_run_id(self) -> str:
+        """The run in which Dagster does so, empty while there is none."""
+        return self.tags.get(_RETRY_RUN_ID_TAG, "")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it: it has ended, and Dagster does not retry it."""
+        return self.status.is_terminal and not self.will_retry
 
 
 @dataclass(frozen=True)

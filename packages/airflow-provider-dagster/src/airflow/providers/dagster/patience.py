@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from airflow.providers.dagster.exceptions import DagsterApiError
+from airflow.providers.dagster.exchange import Call
 from airflow.providers.dagster.ports import Clock, Log
+from airflow.providers.dagster.steps import Pause, Steps
 
 __all__ = ["PATIENCE_BEFORE_LAUNCH", "PATIENCE_WHILE_RUNNING", "Patience"]
 
@@ -54,16 +56,57 @@ class Patience:
         Raises:
             DagsterApiError: The last failure, when asking again is no use or the time is up.
         """
-        started, pause = self.clock.now(), 1.0
+        trial = self._trial(again_if)
         while True:
             try:
                 return question()
             except DagsterApiError as error:
-                # The jitter keeps the tasks of one DAG from coming back all at once.
-                wait = max(pause * random.uniform(0.8, 1.2), error.retry_after)  # noqa: S311 - no secret
-                left = started + self.seconds - self.clock.now()
-                if not again_if(error) or wait > left:
-                    raise
-                self.log.warning("%s Asking again for another %d s.", error, left)
-            self.clock.sleep(wait)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+                pause = trial.pause_after(error)
+            self.clock.sleep(pause)
+
+    def ask_in_steps(self, call: Call[T]) -> Steps[T]:
+        """Make a call until there is an answer.
+
+        Args:
+            call: What to ask; something that may be asked twice.
+
+        Returns:
+            The answer.
+
+        Raises:
+            DagsterApiError: The last failure, when asking again is no use or the time is up.
+        """
+        trial = self._trial(_is_transient)
+        while True:
+            try:
+                answer: T = yield call
+            except DagsterApiError as error:
+                pause = trial.pause_after(error)
+            else:
+                return answer
+            yield Pause(pause)
+
+    def _trial(self, again_if: Callable[[DagsterApiError], bool]) -> _Trial:
+        return _Trial(self.clock.now() + self.seconds, self.clock, self.log, again_if)
+
+
+@dataclass
+class _Trial:
+    """One question and how long it is still worth asking."""
+
+    deadline: float
+    clock: Clock
+    log: Log
+    again_if: Callable[[DagsterApiError], bool]
+    pause: float = 1.0
+
+    def pause_after(self, error: DagsterApiError) -> float:
+        """Say how long to wait before the next time; raise the error when there is none."""
+        # The jitter keeps the tasks of one DAG from coming back all at once.
+        wait = max(self.pause * random.uniform(0.8, 1.2), error.retry_after)  # noqa: S311 - no secret
+        left = self.deadline - self.clock.now()
+        if not self.again_if(error) or wait > left:
+            raise error
+        self.log.warning("%s Asking again for another %d s.", error, left)
+        self.pause = min(self.pause * 2, _LONGEST_PAUSE)
+        return wait

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "Log", "SystemClock"]
+__all__ = ["AsyncClock", "Clock", "Log", "SystemClock"]
 
 
 class Clock(Protocol):
@@ -17,6 +18,14 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Let this many seconds go by."""
+        ...
+
+
+class AsyncClock(Clock, Protocol):
+    """A clock that also waits without blocking."""
+
+    async def pause(self, seconds: float) -> None:
+        """Let this many seconds go by, and others run meanwhile."""
         ...
 
 
@@ -42,3 +51,7 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Let this many seconds go by."""
         time.sleep(seconds)
+
+    async def pause(self, seconds: float) -> None:
+        """Let this many seconds go by, and others run meanwhile."""
+        await asyncio.sleep(seconds)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
@@ -24,6 +26,8 @@ from airflow.providers.dagster.swap import Task, refusal, swap
 
 __all__ = ["proxying_to_dagster"]
 
+Build = Callable[..., DagsterProxyOperator]
+
 _UNREADABLE_TAG = "dagster: migration state unreadable"
 
 
@@ -32,6 +36,8 @@ def proxying_to_dagster(
     migration_state: str | os.PathLike[str],
     *,
     dagster_conn_id: str = DagsterHook.default_conn_name,
+    deferrable: bool | None = None,
+    cancel_on_kill: bool = True,
 ) -> None:
     """Have Dagster run the migrated tasks of all DAGs of a module.
 
@@ -45,8 +51,14 @@ def proxying_to_dagster(
             name, as after `with DAG(...):`.
         migration_state: Folder with a `<dag_id>.yaml` for each DAG of which something has been migrated.
         dagster_conn_id: Airflow connection of type `dagster`.
+        deferrable: Whether the tasks wait in the triggerer; None for Airflow's `[operators] default_deferrable`.
+        cancel_on_kill: Whether to terminate the Dagster run of a task that is killed, times out or is marked.
     """
     folder = Path(migration_state)
+    arguments: dict[str, Any] = {"dagster_conn_id": dagster_conn_id, "cancel_on_kill": cancel_on_kill}
+    if deferrable is not None:
+        arguments["deferrable"] = deferrable
+    build = partial(DagsterProxyOperator, **arguments)
     if not folder.is_dir():
         message = f"The folder {folder.name!r} of the migration state does not exist, so nothing is migrated."
         warnings.warn(message, MigrationStateWarning, stacklevel=2)
@@ -56,7 +68,7 @@ def proxying_to_dagster(
         except MigrationStateError as error:
             _fail_all(dag, error)
         else:
-            _proxy(dag, state, dagster_conn_id)
+            _proxy(dag, state, build)
 
 
 def _dags_of(global_vars: Mapping[str, object]) -> list[DAG]:
@@ -65,9 +77,9 @@ def _dags_of(global_vars: Mapping[str, object]) -> list[DAG]:
     return list({id(dag): dag for dag in (*named, *nameless)}.values())
 
 
-def _proxy(dag: DAG, state: MigrationState, dagster_conn_id: str) -> None:
+def _proxy(dag: DAG, state: MigrationState, build: Build) -> None:
     for entry in state.tasks:
-        problem = _proxy_task(dag, state, entry, dagster_conn_id)
+        problem = _proxy_task(dag, state, entry, build)
         if problem:
             _warn(
                 dag,
@@ -80,7 +92,7 @@ def _proxy(dag: DAG, state: MigrationState, dagster_conn_id: str) -> None:
         dag.tags = {*dag.tags, f"dagster: {proxied}/{len(dag.tasks)} proxied"}
 
 
-def _proxy_task(dag: DAG, state: MigrationState, entry: TaskState, dagster_conn_id: str) -> str | None:
+def _proxy_task(dag: DAG, state: MigrationState, entry: TaskState, build: Build) -> str | None:
     """Proxy one task if it is migrated; return why that is not possible."""
     if not dag.has_task(entry.task_id):
         return _unknown(dag, entry.task_id)
@@ -90,9 +102,7 @@ def _proxy_task(dag: DAG, state: MigrationState, entry: TaskState, dagster_conn_
     reason = refusal(task)
     if reason:
         return f"task {entry.task_id!r} of DAG {dag.dag_id!r} stays on Airflow: {reason}."
-    new = build_outside_dags(
-        lambda: DagsterProxyOperator(task_id=entry.task_id, dagster_conn_id=dagster_conn_id)
-    )
+    new = build_outside_dags(lambda: build(task_id=entry.task_id))
     swap(dag, task, new)
     note = (
         f"**Run by Dagster** instead of {task.operator_name}: the assets that are mapped to `{entry.task_id}` of DAG "

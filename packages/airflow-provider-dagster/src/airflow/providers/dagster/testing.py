@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ class FakeClock:
     def __init__(self, now: float = 1_000_000.0) -> None:
         self.time = now
         self.slept: list[float] = []
+        self._later: list[tuple[float, Callable[[], object]]] = []
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -35,6 +37,19 @@ class FakeClock:
         """Be later by this many seconds, at once."""
         self.slept.append(seconds)
         self.time += seconds
+        due = [action for moment, action in self._later if moment <= self.time]
+        self._later = [(moment, action) for moment, action in self._later if moment > self.time]
+        for action in due:
+            action()
+
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
+        """Let something happen as soon as somebody has slept for so long."""
+        self._later.append((self.time + seconds, action))
+
+    async def pause(self, seconds: float) -> None:
+        """Be later by this many seconds, as soon as others have had their turn."""
+        self.sleep(seconds)
+        await asyncio.sleep(0)
 
 
 @dataclass
@@ -71,6 +86,7 @@ class FakeDagster:
         broken_locations: Name and error of the code locations that did not load.
         loading_locations: Names of those that are loading.
         launch_statuses: What a launched run goes through.
+        launch_tags: Tags that Dagster itself gives to a launched run.
         launch_refusal: Type name and message of the answer to a launch, when it is refused.
         hide_launched_for: How many look-ups by tag do not find a launched run yet.
         requests: All calls, in order.
@@ -82,6 +98,7 @@ class FakeDagster:
         self.broken_locations: dict[str, str] = {}
         self.loading_locations: list[str] = []
         self.launch_statuses: Sequence[str] = ("QUEUED", "STARTED", "SUCCESS")
+        self.launch_tags: dict[str, str] = {}
         self.launch_refusal: tuple[str, str] | None = None
         self.hide_launched_for = 0
         self.requests: list[Request] = []
@@ -176,7 +193,7 @@ class FakeDagster:
             return {"__typename": type_name, "message": message}
         selector = params["selector"]
         run = self.add_run(
-            {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]},
+            {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]} | self.launch_tags,
             *self.launch_statuses,
             asset_keys=[key["path"] for key in selector["assetSelection"]],
             location=selector["repositoryLocationName"],

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.exceptions import DagsterApiError, DagsterRunFailed
+from airflow.providers.dagster.following import Following
 from airflow.providers.dagster.model import Run
-from airflow.providers.dagster.patience import PATIENCE_WHILE_RUNNING, Patience
 from airflow.providers.dagster.ports import Clock, Log
+from airflow.providers.dagster.steps import take
 
 __all__ = ["check_success", "wait_for_run"]
 
-_FIRST_PAUSE, _PAUSE_GROWTH, _LONGEST_PAUSE = 0.5, 1.2, 5.0
-
 
 def wait_for_run(dagster: DagsterClient, run: Run, clock: Clock, log: Log) -> Run:
-    """Ask for a run until it has ended.
+    """Ask for a run until it has ended, and with it what Dagster retries of it by itself.
 
     Args:
         dagster: The Dagster instance.
@@ -25,22 +24,14 @@ def wait_for_run(dagster: DagsterClient, run: Run, clock: Clock, log: Log) -> Ru
         log: Log of the task; gets one line per change of state.
 
     Returns:
-        The run in its last state.
+        The run in its last state; another one where Dagster has retried it.
 
     Raises:
         DagsterApiError: Dagster did not answer for a quarter of an hour; the run may go on.
         DagsterRunDeleted: The run is gone.
+        DagsterRunFailed: Dagster has announced a retry that does not come.
     """
-    patience = Patience(PATIENCE_WHILE_RUNNING, clock, log)
-    pause = _FIRST_PAUSE
-    while not run.status.is_terminal:
-        clock.sleep(pause)
-        pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
-        seen = patience.ask(lambda: dagster.run(run.run_id))  # noqa: B023 - called before `run` changes
-        if seen.status is not run.status:
-            log.info("Dagster run %s: %s", seen.run_id, seen.status.value)
-        run = seen
-    return run
+    return take(Following(dagster.address, clock, log).to_end(run), dagster, clock)
 
 
 def check_success(dagster: DagsterClient, runs: Sequence[Run]) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from airflow.providers.common.compat.sdk import BaseHook  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
+from airflow.providers.common.compat.connection import (  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
+    get_async_connection,
+    get_async_extra_dejson,
+)
+from airflow.providers.common.compat.sdk import BaseHook, Connection  # pyright: ignore[reportMissingTypeStubs] - the same
 
+from airflow.providers.dagster.async_client import AsyncDagsterClient
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient, is_loopback
 from airflow.providers.dagster.exceptions import InvalidDagsterConnection
+from airflow.providers.dagster.model import CodeLocation
 
 __all__ = ["DagsterHook"]
 
@@ -44,18 +50,7 @@ class DagsterHook(BaseHook):
             InvalidDagsterConnection: The connection does not say, or would send a token in the clear.
         """
         connection = self.get_connection(self.dagster_conn_id)
-        extra = cast("Mapping[str, Any]", connection.extra_dejson)
-        url = self._url(connection.host or "", connection.port, connection.schema or "")
-        token = connection.password or ""
-        if token and url.startswith("http:") and not is_loopback(url) and extra.get("allow_http") is not True:
-            raise self._invalid("it has an API token, but http:// would send it in the clear: use https://")
-        return DagsterAddress(
-            url=url,
-            conn_id=self.dagster_conn_id,
-            token=token,
-            timeout=self._timeout(extra),
-            ca_bundle=str(extra.get("ca_bundle") or ""),
-        )
+        return self._read(connection, connection.extra_dejson)
 
     def get_conn(self) -> DagsterClient:
         """Open a client; the caller closes it.
@@ -70,24 +65,56 @@ class DagsterHook(BaseHook):
         try:
             return DagsterClient(address)
         except OSError as error:
-            raise self._invalid(
-                f"its extra `ca_bundle` {address.ca_bundle!r} cannot be read ({error})"
-            ) from error
+            raise self._unreadable(address, error) from error
 
-    def test_connection(self) -> tuple[bool, str]:
-        """Ask Dagster for its version.
+    async def get_async_conn(self) -> AsyncDagsterClient:
+        """Open a client that does not block the event loop; the caller closes it.
 
         Returns:
-            Whether that worked, and the version or the reason. Never raises.
+            A client of its own for each call.
+
+        Raises:
+            InvalidDagsterConnection: The connection does not say where Dagster is, or how to trust it.
+        """
+        if "address" not in vars(self):
+            connection = await get_async_connection(self.dagster_conn_id, self)
+            self.address = self._read(connection, await get_async_extra_dejson(connection))
+        address = self.address
+        try:
+            return await AsyncDagsterClient.open(address)
+        except OSError as error:
+            raise self._unreadable(address, error) from error
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask Dagster for its version and its code locations.
+
+        Returns:
+            Whether Dagster answers, and what it says or the reason. Never raises.
         """
         try:
             client = self.get_conn()
             try:
-                return True, f"Dagster {client.version()} at {client.address.url}"
+                return (
+                    True,
+                    f"Dagster {client.version()} at {client.address.url}, {_listed(client.locations())}",
+                )
             finally:
                 client.close()
         except Exception as error:  # noqa: BLE001 - Airflow's contract for the button in the UI
             return False, str(error)
+
+    def _read(self, connection: Connection, extra: Mapping[str, Any]) -> DagsterAddress:
+        url = self._url(connection.host or "", connection.port, connection.schema or "")
+        token = connection.password or ""
+        if token and url.startswith("http:") and not is_loopback(url) and extra.get("allow_http") is not True:
+            raise self._invalid("it has an API token, but http:// would send it in the clear: use https://")
+        return DagsterAddress(
+            url=url,
+            conn_id=self.dagster_conn_id,
+            token=token,
+            timeout=self._timeout(extra),
+            ca_bundle=str(extra.get("ca_bundle") or ""),
+        )
 
     def _url(self, host: str, port: int | None, schema: str) -> str:
         text = host.strip() if "://" in host else f"{schema or 'http'}://{host.strip()}"
@@ -114,7 +141,17 @@ class DagsterHook(BaseHook):
             raise self._invalid(f"its extra `timeout` is {value!r}: write a number of seconds")
         return float(value)
 
+    def _unreadable(self, address: DagsterAddress, error: OSError) -> InvalidDagsterConnection:
+        return self._invalid(f"its extra `ca_bundle` {address.ca_bundle!r} cannot be read ({error})")
+
     def _invalid(self, problem: str) -> InvalidDagsterConnection:
         return InvalidDagsterConnection(
             f"Airflow connection {self.dagster_conn_id!r} cannot be used: {problem}."
         )
+
+
+def _listed(locations: Sequence[CodeLocation]) -> str:
+    if not locations:
+        return "which has no code location"
+    names = (f"{each.name} (not loaded: {each.problem})" if each.problem else each.name for each in locations)
+    return f"code locations: {', '.join(names)}"
