@@ -263,6 +263,7 @@ def test_a_task_that_the_dag_lacks_is_named_with_the_nearest_and_the_rest_goes_o
 
     first = "migration_state/etl.yaml:2: DAG 'etl' has no task 'laod'. Did you mean 'load'?"
     second = "migration_state/etl.yaml:3: DAG 'etl' has no task 'zzz'. Its tasks are done, extract, load."
+    assert {"dagster: see DAG docs", "dagster: 1/3 proxied"} <= dag.tags
     assert [str(warning.message) for warning in caught] == [first, second]
     assert (caught[0].filename, caught[0].lineno) == (str(path), 2)
     assert dag.doc_md == f"**Migration to Dagster:** {first}\n\n**Migration to Dagster:** {second}"
@@ -280,7 +281,7 @@ def test_what_cannot_be_proxied_stays_and_is_named(folder: Path) -> None:
         proxying_to_dagster({"dag": dag}, folder)
 
     assert dag.get_task("mapped").is_mapped
-    assert dag.tags == set()
+    assert dag.tags == {"dagster: see DAG docs"}
     assert (dag.doc_md or "").startswith(
         "Ours.\n\n**Migration to Dagster:** migration_state/etl.yaml:2: task 'mapped'"
     )

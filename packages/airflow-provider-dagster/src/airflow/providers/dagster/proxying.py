@@ -28,6 +28,7 @@ __all__ = ["proxying_to_dagster"]
 
 Build = Callable[..., DagsterProxyOperator]
 
+_PROBLEM_TAG = "dagster: see DAG docs"
 _UNREADABLE_TAG = "dagster: migration state unreadable"
 
 
@@ -87,6 +88,7 @@ def _proxy(dag: DAG, state: MigrationState, build: Build) -> None:
                 entry.line,
                 f"{state.path.parent.name}/{state.path.name}:{entry.line}: {problem}",
             )
+            dag.tags = {*dag.tags, _PROBLEM_TAG}
     proxied = sum(isinstance(task, DagsterProxyOperator) for task in dag.tasks)
     if proxied:
         dag.tags = {*dag.tags, f"dagster: {proxied}/{len(dag.tasks)} proxied"}
@@ -140,7 +142,7 @@ def _stand_in(dag: DAG, task: Task, reason: str) -> None:
 
 
 def _warn(dag: DAG, path: Path, line: int, message: str) -> None:
-    """Warn at the line of the YAML file, which Airflow keeps as a warning of the DAG file, and on the DAG."""
+    """Warn in the DAG processor's log, at the line of the YAML file, and in the documentation of the DAG."""
     warnings.warn_explicit(message, MigrationStateWarning, filename=str(path), lineno=line)
     note = f"**Migration to Dagster:** {message}"
     if note not in (dag.doc_md or ""):
