@@ -128,6 +128,19 @@ def test_tests_come_along_as_asked(graph: DbtGraph, indirect: IndirectSelection,
     assert names(graph.select("mart", command="test", indirect_selection=indirect)) == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        pytest.param("generic", set[str](), id="generic"),
+        pytest.param("singular", {"both"}, id="singular"),
+        pytest.param("unit", {"mart.sums"}, id="unit"),
+        pytest.param("data", {"both"}, id="data"),
+    ],
+)
+def test_a_test_has_a_type(graph: DbtGraph, kind: str, expected: set[str]) -> None:
+    assert names(graph.select(f"test_type:{kind}", command="test")) == expected
+
+
 def test_a_test_comes_along_once_the_whole_selection_has_its_parents(graph: DbtGraph) -> None:
     found = graph.select("mart stg", command="test", indirect_selection="cautious")
 
