@@ -54,6 +54,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    os.environ["SHOP_DUCKDB"] = str(folder / "shop.duckdb")
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    subprocess.run([sys.executable, str(Path(__file__).parent / "shop.py"), str(folder)], check=True)
+    return folder / "shop"
+
+
+@pytest.fixture(scope="session")
 def manifest(project: Path) -> Path:
     return project / "target" / "manifest.json"
 

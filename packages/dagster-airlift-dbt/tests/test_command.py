@@ -26,15 +26,31 @@ def test_a_command_that_builds_nothing_is_refused(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "left_out"),
+    ("flags", "field"),
     [
-        pytest.param("build", set[str](), id="build-runs-all"),
-        pytest.param("run", {"seed", "snapshot", "test", "unit_test"}, id="run"),
-        pytest.param("seed", {"model", "snapshot", "test", "unit_test"}, id="seed"),
-        pytest.param("snapshot", {"model", "seed", "test", "unit_test"}, id="snapshot"),
+        pytest.param(("--select", "sales"), "select", id="select"),
+        pytest.param(("-s=sales",), "select", id="short"),
+        pytest.param(("--target", "prod", "--exclude=sales"), "exclude", id="exclude"),
+        pytest.param(("--selector", "nightly"), "selector", id="selector"),
+        pytest.param(("--indirect-selection", "empty"), "indirect_selection", id="indirect"),
+        pytest.param(("--resource-type", "model"), "resource_types", id="resource-type"),
     ],
 )
-def test_a_command_leaves_out_what_dbt_leaves_out(command: BuildingCommand, left_out: set[str]) -> None:
-    terms = DbtCommand(command).leaves_out.split()
+def test_what_selects_is_no_flag(flags: tuple[str, ...], field: str) -> None:
+    with pytest.raises(DbtSelectionError, match=f"selects what is built. Give it as `{field}=`"):
+        DbtCommand("build", flags=flags)
 
-    assert {term.removeprefix("resource_type:") for term in terms} == left_out
+
+def test_every_selecting_option_reads_as_dbt_would_take_it() -> None:
+    command = DbtCommand(
+        "build",
+        selector="nightly",
+        indirect_selection="cautious",
+        resource_types=("model", "test"),
+        exclude_resource_types=("seed",),
+    )
+
+    assert str(command) == (
+        "dbt build --selector nightly --indirect-selection cautious "
+        "--resource-type model --resource-type test --exclude-resource-type seed"
+    )

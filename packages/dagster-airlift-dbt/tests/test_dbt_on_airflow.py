@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,15 @@ from typing import Any
 import duckdb
 import pytest
 from dagster import AssetKey, AssetsDefinition, AssetSpec, Definitions, materialize
-from dagster_dbt import DagsterDbtTranslator, DbtProject, build_dbt_asset_specs
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtProject,
+    build_dbt_asset_specs,
+    dbt_assets,
+)
 
-from dagster_airlift_dbt import DbtCommand, DbtMigrationError, DbtOnAirflow
+from dagster_airlift_dbt import DbtCommand, DbtGraph, DbtMigrationError, DbtOnAirflow
 
 MAPPING = "dagster-airlift/task-mapping"
 
@@ -116,6 +123,93 @@ def test_a_build_runs_its_tests(manifest: Path, project: Path) -> None:
     assert [(check.asset_key, check.passed) for check in result.get_asset_check_evaluations()] == [
         (AssetKey("sales"), True)
     ]
+
+
+def test_dbt_is_told_what_airflow_tells_it_and_runs_what_is_mapped(manifest: Path, project: Path) -> None:
+    command = DbtCommand("build", select="path:models/marts 1+sales", indirect_selection="empty")
+    books = DbtOnAirflow(manifest=manifest, tasks={"nightly": {"marts": command}})
+    (assets,) = executable(
+        books.migrate("nightly", "marts", project=DbtProject(project, profiles_dir=project)).defs()
+    )
+
+    result = materialize([assets])
+
+    built = {event.asset_key for event in result.get_asset_materialization_events()}
+    assert built == assets.keys == {AssetKey("stg_sales"), AssetKey("sales"), AssetKey("bestsellers")}
+    ids = DbtGraph.from_manifest(json.loads(manifest.read_text())).select(
+        command.select, indirect_selection="empty"
+    )
+    results = max(project.glob("target/*/run_results.json"), key=lambda path: path.stat().st_mtime)
+    assert {each["unique_id"] for each in json.loads(results.read_text())["results"]} == ids
+    assert tasks_of(books.defs()).keys() == {key.to_user_string() for key in assets.keys}
+
+
+@pytest.mark.parametrize(
+    ("command", "tags"),
+    [
+        pytest.param(DbtCommand("run"), {}, id="everything"),
+        pytest.param(
+            DbtCommand("run", select="path:models", exclude="stg_shelves"),
+            {"dagster_dbt/select": "path:models", "dagster_dbt/exclude": "stg_shelves"},
+            id="select-and-exclude",
+        ),
+        pytest.param(DbtCommand("run", selector="daily"), {"dagster_dbt/selector": "daily"}, id="selector"),
+    ],
+)
+def test_dagster_dbt_passes_the_selection_on_as_it_stands(
+    tmp_path: Path,
+    manifest_content: Mapping[str, Any],
+    project: Path,
+    command: DbtCommand,
+    tags: Mapping[str, str],
+) -> None:
+    path = tmp_path / "manifest.json"
+    selectors = {"daily": {"name": "daily", "definition": {"method": "tag", "value": "daily"}}}
+    path.write_text(json.dumps({**manifest_content, "selectors": selectors}))
+    books = DbtOnAirflow(manifest=path, tasks={"nightly": {"marts": command}})
+
+    (assets,) = executable(books.migrate("nightly", "marts", project=DbtProject(project)).defs())
+
+    assert {tag: value for tag, value in assets.op.tags.items() if tag.startswith("dagster_dbt/")} == tags
+
+
+@pytest.mark.parametrize(
+    ("command", "tested"),
+    [
+        pytest.param(DbtCommand("build", select="+sales"), ["sales"], id="build"),
+        pytest.param(DbtCommand("build", exclude="test_type:generic"), [], id="tests-left-out"),
+        pytest.param(DbtCommand("run", select="sales"), [], id="run"),
+    ],
+)
+def test_a_test_is_a_check_where_the_command_runs_it(
+    manifest: Path, project: Path, command: DbtCommand, tested: list[str]
+) -> None:
+    books = DbtOnAirflow(manifest=manifest, tasks={"nightly": {"marts": command}})
+
+    (assets,) = executable(books.migrate("nightly", "marts", project=DbtProject(project)).defs())
+
+    assert [check.asset_key.to_user_string() for check in assets.check_specs] == tested
+
+
+def test_checks_are_those_of_dagster_dbt(
+    shop: Path,
+) -> None:
+    source_tests = DagsterDbtTranslator(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+    manifest = shop / "target" / "manifest.json"
+    command = DbtCommand("build", select="stg_orders stg_clicks source:web", exclude="orders_have_customers")
+    ours = DbtOnAirflow(
+        manifest=manifest, tasks={"nightly": {"build": command}}, translator=source_tests
+    ).migrate("nightly", "build", project=DbtProject(shop))
+
+    @dbt_assets(
+        manifest=manifest, select=command.select, exclude=command.exclude, dagster_dbt_translator=source_tests
+    )
+    def theirs() -> Iterator[object]:
+        yield from ()
+
+    (assets,) = executable(ours.defs())
+    assert assets.keys == theirs.keys
+    assert set(assets.check_keys) == set(theirs.check_keys)
 
 
 def test_flags_reach_dbt(manifest: Path, project: Path) -> None:

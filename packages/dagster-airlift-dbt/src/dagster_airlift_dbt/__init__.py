@@ -5,12 +5,21 @@ from __future__ import annotations
 from dagster_airlift_dbt.command import BuildingCommand, DbtCommand
 from dagster_airlift_dbt.dbt_on_airflow import DbtOnAirflow
 from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError, DbtSelectionError
+from dagster_airlift_dbt.graph import DbtGraph, SelectingCommand
+from dagster_airlift_dbt.manifest import Manifest
+from dagster_airlift_dbt.nodes import DbtNode
+from dagster_airlift_dbt.spec import IndirectSelection
 
 __all__ = [
     "BuildingCommand",
     "DbtCommand",
+    "DbtGraph",
     "DbtManifestError",
     "DbtMigrationError",
+    "DbtNode",
     "DbtOnAirflow",
     "DbtSelectionError",
+    "IndirectSelection",
+    "Manifest",
+    "SelectingCommand",
 ]

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from dagster_airlift_dbt.errors import DbtSelectionError
+from dagster_airlift_dbt.spec import IndirectSelection
 
 BuildingCommand: TypeAlias = Literal["build", "run", "seed", "snapshot"]
 """The dbt commands that materialise something."""
 
-# dbt's own rule of what a command builds; what it leaves out, its selection may name all the same.
-_BUILDS: dict[BuildingCommand, frozenset[str]] = {
-    "build": frozenset({"model", "seed", "snapshot"}),
-    "run": frozenset({"model"}),
-    "seed": frozenset({"seed"}),
-    "snapshot": frozenset({"snapshot"}),
+# What selects has a field of its own, so that nothing is selected that we do not see.
+_FIELDS = {
+    "--select": "select",
+    "-s": "select",
+    "--models": "select",
+    "--model": "select",
+    "-m": "select",
+    "--exclude": "exclude",
+    "--selector": "selector",
+    "--indirect-selection": "indirect_selection",
+    "--resource-type": "resource_types",
+    "--resource-types": "resource_types",
+    "--exclude-resource-type": "exclude_resource_types",
+    "--exclude-resource-types": "exclude_resource_types",
 }
-_TESTS = ("test", "unit_test")
 
 
 @dataclass(frozen=True)
@@ -29,45 +38,59 @@ class DbtCommand:
 
     Args:
         command: `build`, `run`, `seed` or `snapshot`; `dbt test` builds nothing and maps to no asset.
-        select: What follows `--select`: a space is a union, a comma an intersection. Everything by default.
+        select: What follows `--select`: a space is a union, a comma an intersection. By default what dbt takes
+            then: everything, or the selector of `selectors.yml` that says `default: true`.
         exclude: What follows `--exclude`. Nothing by default.
         flags: Further arguments. They do not change which assets are mapped; Dagster passes them to dbt once
             the task is migrated.
+        selector: What follows `--selector`, instead of `select` and `exclude`.
+        indirect_selection: What follows `--indirect-selection`, or what the project sets it to.
+        resource_types: What follows `--resource-type`, for `build` only.
+        exclude_resource_types: What follows `--exclude-resource-type`, for `build` only.
 
     Raises:
-        DbtSelectionError: The command is none of the four.
+        DbtSelectionError: The command is none of the four, or a flag selects and so belongs into a field.
     """
 
     command: BuildingCommand
-    select: str = "fqn:*"
+    select: str = ""
     exclude: str = ""
     flags: tuple[str, ...] = ()
+    selector: str = ""
+    indirect_selection: IndirectSelection = "eager"
+    resource_types: tuple[str, ...] = ()
+    exclude_resource_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what builds nothing."""
+        """Refuse what builds nothing, and a selection where none is looked for."""
         if self.command not in get_args(BuildingCommand):
             raise DbtSelectionError(
                 f"`dbt {self.command}` materialises nothing that can be mapped. "
                 f"The commands that do are {', '.join(get_args(BuildingCommand))}."
             )
+        for flag in self.flags:
+            name = flag.partition("=")[0]
+            if name in _FIELDS:
+                raise DbtSelectionError(
+                    f"{flag!r} in the flags of `dbt {self.command}` selects what is built. "
+                    f"Give it as `{_FIELDS[name]}=` instead."
+                )
 
     @property
-    def builds(self) -> frozenset[str]:
-        """The dbt resource types that this command materialises."""
-        return _BUILDS[self.command]
+    def options(self) -> tuple[str, ...]:
+        """What bears on the selection beside the selection itself, as dbt takes it."""
+        return tuple(self._options())
 
-    @property
-    def leaves_out(self) -> str:
-        """The selection of what this command does not run, whatever its own selection names."""
-        models = sorted(_BUILDS["build"] - self.builds)
-        tests = [] if self.command == "build" else _TESTS
-        return " ".join(f"resource_type:{kind}" for kind in [*models, *tests])
+    def _options(self) -> Iterator[str]:
+        if self.indirect_selection != "eager":
+            yield from ("--indirect-selection", self.indirect_selection)
+        for kind in self.resource_types:
+            yield from ("--resource-type", kind)
+        for kind in self.exclude_resource_types:
+            yield from ("--exclude-resource-type", kind)
 
     def __str__(self) -> str:
         """The command line, as dbt would take it."""
-        words = ["dbt", self.command]
-        if self.select != "fqn:*":
-            words += ["--select", self.select]
-        if self.exclude:
-            words += ["--exclude", self.exclude]
-        return " ".join([*words, *self.flags])
+        selection = {"--select": self.select, "--exclude": self.exclude, "--selector": self.selector}
+        words = [word for flag, value in selection.items() if value for word in (flag, value)]
+        return " ".join(["dbt", self.command, *words, *self.options, *self.flags])

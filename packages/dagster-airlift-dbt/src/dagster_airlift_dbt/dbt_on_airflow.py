@@ -1,20 +1,21 @@
 """The dbt resources that Airflow's tasks build, as assets mapped to these tasks."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, AssetSpec, Definitions
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from dagster import AssetKey, AssetsDefinition, AssetSpec, Definitions
+from dagster_dbt import DagsterDbtTranslator, DbtProject
 
 from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.errors import DbtMigrationError
-from dagster_airlift_dbt.manifest import Manifest, read_manifest
-from dagster_airlift_dbt.selection import exclusion, specs_of_command
+from dagster_airlift_dbt.execution import executable_assets
+from dagster_airlift_dbt.graph import DbtGraph
+from dagster_airlift_dbt.manifest import read_manifest
+from dagster_airlift_dbt.selection import DbtAssets
 
 
 @dataclass(frozen=True)
@@ -71,21 +72,22 @@ class DbtOnAirflow:
             migrated, all mapped to their tasks.
 
         Raises:
-            DbtManifestError: The manifest is missing or is no manifest.
+            DbtManifestError: The manifest is missing, is no manifest, or has two resources with one asset key.
             DbtSelectionError: A task's command selects nothing, or cannot be resolved from a manifest.
             DbtMigrationError: A model is run by two tasks that are both migrated.
         """
         manifest = read_manifest(self.manifest)
-        specs: dict[AssetKey, AssetSpec] = {}
-        handles: defaultdict[AssetKey, list[TaskHandle]] = defaultdict(list)
-        for handle, command in self._commands().items():
-            for spec in specs_of_command(command, manifest, self.translator):
-                specs[spec.key] = spec
-                handles[spec.key].append(handle)
-        executable = [self._executable(handle, manifest) for handle in self._projects]
+        resources = DbtAssets(DbtGraph.from_manifest(manifest), manifest, self.translator)
+        ids = {handle: resources.ids_of(command) for handle, command in self._commands().items()}
+        specs = resources.specs(frozenset[str]().union(*ids.values()))
+        handles = {
+            spec.key: [handle for handle in ids if unique_id in ids[handle]]
+            for unique_id, spec in specs.items()
+        }
+        executable = [self._executable(handle, resources) for handle in self._projects]
         _refuse_two_owners(executable)
         run_by_dagster = {key for assets in executable for key in assets.keys}
-        observed = [spec for key, spec in specs.items() if key not in run_by_dagster]
+        observed = [spec for spec in specs.values() if spec.key not in run_by_dagster]
         return Definitions(
             assets=[
                 *(_mapped_spec(spec, handles[spec.key]) for spec in observed),
@@ -103,21 +105,9 @@ class DbtOnAirflow:
             for task_id, command in commands.items()
         }
 
-    def _executable(self, handle: TaskHandle, manifest: Manifest) -> AssetsDefinition:
-        command, project = self._commands()[handle], self._projects[handle]
-
-        @dbt_assets(
-            manifest=manifest,
-            select=command.select,
-            exclude=exclusion(command),
-            name=f"{dagster_name(handle.dag_id)}__{dagster_name(handle.task_id)}",
-            dagster_dbt_translator=self.translator,
-        )
-        def run_dbt(context: AssetExecutionContext) -> Iterator[object]:
-            dbt = DbtCliResource(project_dir=project)
-            yield from dbt.cli([command.command, *command.flags], context=context).stream()
-
-        return run_dbt
+    def _executable(self, handle: TaskHandle, assets: DbtAssets) -> AssetsDefinition:
+        name = f"{dagster_name(handle.dag_id)}__{dagster_name(handle.task_id)}"
+        return executable_assets(name, self._commands()[handle], assets, self._projects[handle])
 
 
 def _mapped_spec(spec: AssetSpec, handles: list[TaskHandle]) -> AssetSpec:

@@ -6,7 +6,7 @@ from dagster_airlift_core import AirliftError
 
 
 class DbtManifestError(AirliftError):
-    """The manifest is missing or is no dbt manifest."""
+    """The manifest is missing, is no dbt manifest, or gives two resources one asset key."""
 
 
 class DbtSelectionError(AirliftError):
