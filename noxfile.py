@@ -28,7 +28,7 @@ STOP_SECONDS = 90.0
 def sync(session: nox.Session, *arguments: str) -> None:
     """Install from the lock what the arguments name, and nothing else, into the session's environment."""
     # Importing Airflow writes its configuration there.
-    session.env["AIRFLOW_HOME"] = str(Path(session.create_tmp()).resolve() / "airflow")
+    session.env["AIRFLOW_HOME"] = str(Path(session.virtualenv.location).resolve() / "airflow")
     session.run_install(
         *("uv", "sync", "--locked", "--compile-bytecode", "--quiet", *arguments),
         env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
@@ -81,7 +81,7 @@ def tests(session: nox.Session, part: str) -> None:
     """Each package with only its own dependencies; then all together, with the example's live check."""
     if part == "together":
         sync(session, "--all-packages", "--all-groups")
-        run_pytest(session, "tests", "examples")
+        run_pytest(session, "-m", "not matrix", "tests", "examples")
         return
     distribution, folder = PACKAGES[part]
     sync(session, "--package", distribution, "--group", "test")
@@ -98,7 +98,7 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def live(session: nox.Session) -> None:
-    """Only the tests that start real servers."""
+    """Only the tests that start real servers, with the long ones that `tests` leaves out."""
     sync(session, "--all-packages", "--all-groups")
     run_pytest(session, "-m", "live", "tests", "examples")
 
@@ -108,7 +108,7 @@ def live(session: nox.Session) -> None:
 def minimums(session: nox.Session, part: str) -> None:
     """Each package with the lowest versions that it declares."""
     _, folder = PACKAGES[part]
-    requirements = Path(session.create_tmp()) / "requirements.txt"
+    requirements = Path(session.virtualenv.location) / "requirements.txt"
     session.run_install(
         *(
             "uv",
