@@ -20,11 +20,11 @@ class Memory:
 
     sent: float | None = None
 
-    def get(self) -> float | None:
+    def latest(self) -> float | None:
         return self.sent
 
-    def set(self, sent: float) -> None:
-        self.sent = sent
+    def note(self, now: float) -> None:
+        self.sent = now
 
     def clear(self) -> None:
         self.sent = None
