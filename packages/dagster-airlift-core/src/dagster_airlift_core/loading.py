@@ -64,8 +64,9 @@ def load(reading: Reading, path: Path | None) -> Loaded:
         reading: How to ask Airflow.
         path: File of the last good snapshot, None for the default.
     """
-    key = _dagster_private.free_state_key(state_key(reading))
-    known = _dagster_private.stored_state(key)
+    name = state_key(reading)
+    key = _dagster_private.free_state_key(name)
+    known = _dagster_private.stored_state(key) or _dagster_private.stored_state(name)
     if known is not None:
         try:
             loaded = Loaded.from_state(known)
@@ -74,7 +75,7 @@ def load(reading: Reading, path: Path | None) -> Loaded:
         else:
             _dagster_private.store_state(key, known)
             return loaded
-    loaded = _loaded(reading, _file(path, key))
+    loaded = _loaded(reading, _file(path, name))
     _dagster_private.store_state(key, loaded.to_state())
     return loaded
 
