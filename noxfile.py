@@ -20,6 +20,7 @@ PACKAGES = {
     "core": ("dagster-airlift-core", "packages/dagster-airlift-core"),
     "dbt": ("dagster-airlift-dbt", "packages/dagster-airlift-dbt"),
 }
+PARTS = ["provider", "provider-airflow-2", "core", "dbt", "together"]
 # On Ctrl-C nox would kill its child after half a second; stopping Airflow and Dagster takes longer.
 # The example begins to stop at the first signal and ignores the next ones.
 INTERRUPT_SECONDS = 2.0
@@ -86,13 +87,17 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("part", [*PACKAGES, "together"], ids=[*PACKAGES, "together"])
+@nox.parametrize("part", PARTS, ids=PARTS)
 def tests(session: nox.Session, part: str) -> None:
-    """Each package with only its own dependencies; then all together, with the example's live check."""
+    """Each package with only its own dependencies, the provider on both Airflows; then all together, with live checks."""
     if part == "together":
         sync(session, "--all-packages", "--all-groups")
         provide_airflow_two(session)
         run_pytest(session, "-m", "not matrix", "tests", "examples")
+        return
+    if part == "provider-airflow-2":
+        sync(session, "--project", "airflow-2", "--group", "test")
+        run_pytest(session, PACKAGES["provider"][1], measured=True)
         return
     distribution, folder = PACKAGES[part]
     sync(session, "--package", distribution, "--group", "test")
