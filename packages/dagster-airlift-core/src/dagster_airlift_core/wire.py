@@ -9,6 +9,11 @@ TASK_MAPPING_METADATA_KEY = "dagster-airlift/task-mapping"
 """Asset metadata: a list of `{airflow_instance, dag_id, task_id}`."""
 DAG_MAPPING_METADATA_KEY = "dagster-airlift/dag-mapping"
 """Asset metadata: a list of `{airflow_instance, dag_id}`."""
+MAPPED_ASSETS_METADATA_KEY = "dagster-airlift/mapped-assets"
+"""Metadata of a DAG asset, JSON: `{"tasks": {task_id: [key, …]}, "dag": [key, …]}`, a key as a list of its parts.
+
+The assets of the same code location that are mapped to the tasks of this DAG, and to the DAG itself.
+"""
 
 INSTANCE_FIELD = "airflow_instance"
 DAG_ID_FIELD = "dag_id"
