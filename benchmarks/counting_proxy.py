@@ -2,8 +2,8 @@
 
 python benchmarks/counting_proxy.py PORT PROCESS
 
-It prints its URL when it answers. `GET /-/calls` tells the calls since the last time that it was asked so; of the
-webserver and its code server the time of the processor is counted, by the id of the webserver's process.
+It prints its URL when it answers. `GET /-/calls` tells the calls that were answered since the last time that it was
+asked so, and how many are not answered yet; of the webserver and its code server the time of the processor is counted, by the id of the webserver's process.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class Proxy:
         self._port = port
         self._webserver = webserver
         self._calls: list[Call] = []
+        self._unanswered = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the one request of a connection."""
@@ -74,6 +75,7 @@ class Proxy:
         body = await reader.readexactly(length)
         call = Call(any(name.encode() in body for name in _LAUNCHES), time.time(), length)
         cpu = self._cpu()
+        self._unanswered += 1
         upstream, onward = await asyncio.open_connection("127.0.0.1", self._port)
         kept = [line for line in lines if line and not line.lower().startswith("connection:")]
         onward.write("\r\n".join([*kept, "Connection: close", "", ""]).encode("latin-1") + body)
@@ -84,6 +86,7 @@ class Proxy:
         onward.close()
         call.ended, call.cpu = time.time(), self._cpu() - cpu
         self._calls.append(call)
+        self._unanswered -= 1
 
     def _cpu(self) -> float:
         processes = [self._webserver, *self._webserver.children(recursive=True)]
@@ -91,10 +94,9 @@ class Proxy:
 
     def _tell(self, writer: asyncio.StreamWriter) -> None:
         calls, self._calls = self._calls, []
-        body = json.dumps([asdict(call) for call in calls]).encode()
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-        )
+        told = {"calls": [asdict(call) for call in calls], "unanswered": self._unanswered}
+        body = json.dumps(told).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
 async def run(port: int, process: int) -> None:
@@ -108,7 +110,9 @@ async def run(port: int, process: int) -> None:
 
 def main() -> None:
     """Serve what the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("port", type=int)
     parser.add_argument("process", type=int)
     arguments = parser.parse_args()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 
 import dagster as dg
+from deployed_assets import AIRFLOW_URL_VARIABLE, INSTANCE, assets
+
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
     AirflowInstance,
     assets_with_task_mappings,
     build_defs_from_airflow_instance,
 )
-from deployed_assets import AIRFLOW_URL_VARIABLE, INSTANCE, assets
 
 defs = build_defs_from_airflow_instance(
     airflow_instance=AirflowInstance(

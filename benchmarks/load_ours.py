@@ -10,15 +10,16 @@ from collections.abc import Mapping
 
 from code_location import serve
 from dagster import Definitions
+from measured_load import measure
+from synthetic_payloads import dag_id
+from tables import MAPPED_TASK, chain, tables
+
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
     AirflowInstance,
     assets_with_task_mappings,
     build_defs_from_airflow_instance,
 )
-from measured_load import measure
-from synthetic_payloads import dag_id
-from tables import MAPPED_TASK, chain, tables
 
 NAME = "ours"
 

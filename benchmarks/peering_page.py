@@ -65,9 +65,7 @@ def _against_peer(loads: Loads) -> str:
     """How many times faster ours is, by the medians; both on /api/v1."""
     rows: list[list[str]] = []
     for dags in loads.sizes:
-        row = [count(dags)]
-        for latency in loads.latencies:
-            row.append(_ratio(loads, "wall", dags, latency))
+        row = [count(dags), *(_ratio(loads, "wall", dags, latency) for latency in loads.latencies)]
         row.extend(_ratio(loads, field, dags, loads.latencies[0]) for field in ("cpu", "memory"))
         rows.append(row)
     head = ["DAGs", *(f"wall, {latency} ms" for latency in loads.latencies), "processor", "memory"]
@@ -77,7 +75,7 @@ def _against_peer(loads: Loads) -> str:
 def _ratio(loads: Loads, field: str, dags: int, latency: int) -> str:
     peer = loads.spread(field, PEER, "v1", dags, latency)
     ours = loads.spread(field, OURS, "v1", dags, latency)
-    return times(peer.median / ours.median) if peer and ours else "–"
+    return times(peer.median / ours.median) if peer and ours else "-"
 
 
 def _live(loads: Loads) -> str:
@@ -99,7 +97,7 @@ def _live(loads: Loads) -> str:
             for subject, api in SUBJECTS:
                 if loads.of(subject, api, dags, latency):
                     rows.append([count(dags), f"{latency} ms", *_cells(loads, subject, api, dags, latency)])
-    return "Loads that ask Airflow; median (least–most) of n loads:\n\n" + table(head, rows)
+    return "Loads that ask Airflow; median (least to most) of n loads:\n\n" + table(head, rows)
 
 
 def _cells(loads: Loads, subject: str, api: str, dags: int, latency: int) -> list[str]:
@@ -127,7 +125,7 @@ def _offline(loads: Loads) -> str:
             last = loads.of(subject, api, dags)[-1]
             sizes = [
                 megabytes(last.repository_bytes),
-                megabytes(last.state_bytes) if last.state_bytes else "–",
+                megabytes(last.state_bytes) if last.state_bytes else "-",
             ]
             rows.append(
                 [

@@ -26,7 +26,7 @@ class Spread:
         """Return the median, and the least and the most where there is more than one."""
         if len(self.values) == 1:
             return write(self.median)
-        return f"{write(self.median)} ({write(min(self.values))}–{write(max(self.values))})"
+        return f"{write(self.median)} ({write(min(self.values))} to {write(max(self.values))})"
 
 
 def seconds(value: float) -> str:
