@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import requests
-from measured_load import measure
+from measured_work import measured_work, tell
 from synthetic_payloads import DAGS_PER_ASSET, dag_id
 
 PAGE = 100
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("dags", type=int)
     parser.add_argument("connections", type=int)
     arguments = parser.parse_args()
-    measure(lambda: fetch(arguments.url, arguments.api, arguments.dags, arguments.connections))
+    tell(measured_work(lambda: fetch(arguments.url, arguments.api, arguments.dags, arguments.connections)))
 
 
 if __name__ == "__main__":

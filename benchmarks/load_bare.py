@@ -9,7 +9,7 @@ import argparse
 
 from code_location import serve
 from dagster import AssetKey, AssetSpec, Definitions
-from measured_load import measure
+from measured_work import measured_work, tell
 from synthetic_payloads import DAGS_PER_ASSET, asset_uri, dag_id
 from tables import chain, tables
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--chain", action="store_true")
     arguments = parser.parse_args()
     build = chained if arguments.chain else peered
-    measure(lambda: serve(build(arguments.dags)))
+    tell(measured_work(lambda: serve(build(arguments.dags))))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ OURS_SNAPSHOT = "ours, snapshot"
 PEER_STATE = "peer, state"
 BARE = "bare specs"
 FETCH = "bare fetch,"
+OURS_UNMAPPED = "ours, unmapped"
+PEER_UNMAPPED = "peer, unmapped"
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,9 @@ class Loads:
         return [load for load in self.loads if (load.subject, load.api, load.dags, load.latency) == cell]
 
     def spread(self, field: str, subject: str, api: str, dags: int, latency: int = 0) -> Spread | None:
-        """Return what one field was in a cell, None where the cell was not measured."""
-        values = [float(getattr(load, field)) for load in self.of(subject, api, dags, latency)]
+        """Return what one field was in a cell, None where no load of it came to its end."""
+        cell = self.of(subject, api, dags, latency)
+        values = [float(getattr(load, field)) for load in cell if not load.error]
         return Spread(tuple(values)) if values else None
 
 

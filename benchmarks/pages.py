@@ -13,19 +13,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def replace_part(page: Path, name: str, text: str) -> None:
-    """Write one part of a page again; a page that is not there yet begins with this part.
+    """Write one part of a page again, at its end if the page has no such part.
 
     Args:
         page: The page.
         name: Names the part in its two marks.
         text: What stands between them from now on.
-
-    Raises:
-        ValueError: The page has no such part.
     """
     begin, end = f"<!-- {name}: written by benchmarks/{name}.py -->", f"<!-- end of {name} -->"
-    old = page.read_text() if page.exists() else f"{begin}\n{end}\n"
-    before, found, rest = old.partition(begin)
-    if not found or end not in rest:
-        raise ValueError(f"{page} has no part {name!r}: expected the lines {begin!r} and {end!r}.")
+    old = page.read_text() if page.exists() else ""
+    if begin not in old:
+        old = f"{old}{begin}\n{end}\n"
+    before, _, rest = old.partition(begin)
     page.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{rest.partition(end)[2]}")

@@ -20,7 +20,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from conditions import conditions
-from loads import BARE, FETCH, OURS, OURS_SNAPSHOT, PEER, PEER_STATE, Load, Loads, read
+from loads import (
+    BARE,
+    FETCH,
+    OURS,
+    OURS_SNAPSHOT,
+    OURS_UNMAPPED,
+    PEER,
+    PEER_STATE,
+    PEER_UNMAPPED,
+    Load,
+    Loads,
+    read,
+)
 from peering_page import write_page
 from processes import ask, program, result, serving
 
@@ -87,8 +99,10 @@ class Bench:
                 return program("load_bare.py", self.dags)
             case "ours" | "peer":
                 return program(f"load_{subject}.py", url, self.dags)
+            case "ours, unmapped" | "peer, unmapped":
+                return program(f"load_{subject[:4]}.py", url, self.dags, "--unmapped")
             case "ours, snapshot":
-                return program("load_ours.py", url, self.dags, "--snapshot", f"{state}.ours")
+                return program("load_ours.py", url, self.dags, "--state", f"{state}.ours")
             case "peer, state":
                 return program("load_peer.py", url, self.dags, "--state", f"{state}.peer")
             case _:
@@ -122,9 +136,10 @@ def _offline(bench: Bench, plan: Plan, *, with_peer: bool) -> Iterator[Load]:
 
 def _live(bench: Bench, plan: Plan, latency: int, *, with_peer: bool) -> Iterator[Load]:
     """Measure what asks the Airflow; who goes first alternates."""
-    cells = [(OURS, "v1"), (OURS, "v2"), (f"{FETCH} {CONNECTIONS}", "v1"), (f"{FETCH} {CONNECTIONS}", "v2")]
+    fetch = f"{FETCH} {CONNECTIONS}"
+    cells = [(OURS, "v1"), (OURS, "v2"), (OURS_UNMAPPED, "v1"), (fetch, "v1"), (fetch, "v2")]
     if with_peer:
-        cells.insert(0, (PEER, "v1"))
+        cells = [(PEER, "v1"), *cells, (PEER_UNMAPPED, "v1")]
     if bench.dags * latency < SLOW_MS:
         cells.append((f"{FETCH} 1", "v1"))
     for repeat in range(plan.times(bench.dags, latency)):

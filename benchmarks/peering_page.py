@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charts import Line, chart
-from loads import BARE, FETCH, OURS, OURS_SNAPSHOT, PEER, PEER_STATE, Loads
+from loads import BARE, FETCH, OURS, OURS_SNAPSHOT, OURS_UNMAPPED, PEER, PEER_STATE, PEER_UNMAPPED, Loads
 from pages import replace_part, table
 from spread import count, megabytes, seconds, times
 
@@ -14,6 +14,8 @@ SUBJECTS = (
     (PEER, "v1"),
     (OURS, "v1"),
     (OURS, "v2"),
+    (PEER_UNMAPPED, "v1"),
+    (OURS_UNMAPPED, "v1"),
     (f"{FETCH} 1", "v1"),
     (f"{FETCH} 8", "v1"),
     (f"{FETCH} 8", "v2"),
@@ -51,7 +53,7 @@ def write_page(loads: Loads, out: Path) -> None:
 
 def _lines(loads: Loads, field: str, latency: int) -> list[Line]:
     lines: list[Line] = []
-    for subject, api in (*SUBJECTS[:3], *((SUBJECTS[4],) if field == "wall" else ()), OFFLINE[1]):
+    for subject, api in (*SUBJECTS[:3], *((SUBJECTS[6],) if field == "wall" else ()), OFFLINE[1]):
         at = 0 if subject == OURS_SNAPSHOT else latency
         found = [(dags, loads.spread(field, subject, api, dags, at)) for dags in loads.sizes]
         points = [(float(dags), spread.median) for dags, spread in found if spread]
@@ -95,7 +97,7 @@ def _live(loads: Loads) -> str:
     for dags in loads.sizes:
         for latency in loads.latencies:
             for subject, api in SUBJECTS:
-                if loads.of(subject, api, dags, latency):
+                if loads.spread("wall", subject, api, dags, latency):
                     rows.append([count(dags), f"{latency} ms", *_cells(loads, subject, api, dags, latency)])
     return "Loads that ask Airflow; median (least to most) of n loads:\n\n" + table(head, rows)
 
