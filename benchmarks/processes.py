@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def result(command: list[str], *, seconds: float, env: Mapping[str, str] | None 
 
 
 @contextmanager
-def serving(command: list[str], env: Mapping[str, str] | None = None) -> Iterator[str]:
+def serving(command: list[str], env: Mapping[str, str] | None = None) -> Generator[str]:
     """Start a server that prints its URL, and stop it by its id."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as server:  # noqa: S603 - ours
         try:

@@ -7,8 +7,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow.providers.common.compat.sdk import DAG
-from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.common.compat.sdk import DAG  # pyright: ignore[reportMissingTypeStubs] - ships no py.typed
+from airflow.providers.standard.operators.bash import BashOperator  # pyright: ignore[reportMissingTypeStubs] - the same
 from synthetic_payloads import dag_id, task_id
 
 TASK = task_id(5)

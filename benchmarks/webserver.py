@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ class Site:
 
 
 @contextmanager
-def deployment(tool: str, airflow_url: str, dags: int, days: int, folder: Path) -> Iterator[Site]:
+def deployment(tool: str, airflow_url: str, dags: int, days: int, folder: Path) -> Generator[Site]:
     """Start a webserver whose definitions a tool has made of an Airflow, and stop it by its id."""
     home = folder / f"dagster-{tool}-{dags}-{days}"
     home.mkdir()
@@ -78,11 +78,11 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> int:
                 f"{url}/graphql", json.dumps(_COUNT).encode(), {"Content-Type": "application/json"}
             )
             with urlopen(question, timeout=60) as answer:  # noqa: S310 - the same
-                nodes = json.loads(answer.read())["data"]["assetNodes"]
+                assets = len(json.loads(answer.read())["data"]["assetNodes"])
         except (URLError, ConnectionError):
-            nodes = []
-        if nodes:
-            return len(nodes)
+            assets = 0
+        if assets:
+            return assets
         time.sleep(0.5)
     raise RuntimeError(f"The webserver does not serve assets:\n{log.read_text()[-3000:]}")
 
