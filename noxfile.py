@@ -163,3 +163,17 @@ def peering_with_dbt(session: nox.Session) -> None:
 def screenshot(session: nox.Session) -> None:
     """The README's picture, taken from the running example by a headless Chromium."""
     tell_story(session, "--check", "--picture", "docs/lineage.png")
+
+
+@nox.session(name="benchmark-peering", default=False)
+def benchmark_peering(session: nox.Session) -> None:
+    """Load synthetic Airflows, ours and the peer's in turn; `-- --quick` takes seconds."""
+    sync(session, "--all-packages", "--group", "peer")
+    session.run("python", "benchmarks/peering.py", *session.posargs)
+
+
+@nox.session(name="benchmark-launching", default=False)
+def benchmark_launching(session: nox.Session) -> None:
+    """Launch Dagster runs from Airflow 2.11, ours and the peer's in turn; `-- --quick` takes seconds."""
+    sync(session, "--project", "airflow-2", "--group", "peer")
+    session.run("python", "benchmarks/launching.py", *session.posargs)
