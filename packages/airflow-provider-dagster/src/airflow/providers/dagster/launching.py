@@ -9,7 +9,7 @@ from typing import Protocol
 from airflow.providers.dagster import wire
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.exceptions import DagsterApiError, DagsterError, DagsterLaunchRefused
-from airflow.providers.dagster.model import MappedAsset, Run, RunStatus
+from airflow.providers.dagster.model import Run, RunStatus, Work
 from airflow.providers.dagster.patience import PATIENCE_BEFORE_LAUNCH, PATIENCE_WHILE_RUNNING, Patience
 from airflow.providers.dagster.ports import Clock, Log
 
@@ -150,11 +150,11 @@ class Launcher:
         self._patience = Patience(PATIENCE_BEFORE_LAUNCH, clock, log)
         self._open_intent = intents.get()
 
-    def attach_or_launch(self, assets: tuple[MappedAsset, ...]) -> Run:
-        """Follow the run that stands for these assets already, or launch it.
+    def attach_or_launch(self, work: Work) -> Run:
+        """Follow the run that stands for this work already, or launch it.
 
         Args:
-            assets: Assets of one code location.
+            work: What to launch.
 
         Returns:
             The run, in any state.
@@ -163,23 +163,23 @@ class Launcher:
             DagsterLaunchRefused: Dagster declined the launch.
             DagsterError: Dagster cannot be asked, or its code location is not loaded.
         """
-        found = self._existing(assets) or self._await_open_intent(assets)
+        found = self._existing(work) or self._await_open_intent(work)
         if found is not None:
             self._log.info("Found Dagster run %s (%s) of this task.", found.run_id, found.status.value)
             return found
         self._end_older_generations()
-        run = self._launch_until_clear(assets)
+        run = self._launch_until_clear(work)
         self._intents.clear()
         return run
 
-    def _launch_until_clear(self, assets: tuple[MappedAsset, ...]) -> Run:
+    def _launch_until_clear(self, work: Work) -> Run:
         unsure: DagsterApiError | None = None
         for _ in range(LAUNCHES):
-            answer = self._launch(assets)
+            answer = self._launch(work)
             if isinstance(answer, Run):
                 return answer
             unsure = answer
-            run = self._settle(assets, since=self._clock.now())
+            run = self._settle(work, since=self._clock.now())
             if run is not None:
                 return run
         raise DagsterError(
@@ -187,37 +187,37 @@ class Launcher:
             f"without a clear answer, and no run showed up. {unsure}"
         ) from unsure
 
-    def _existing(self, assets: tuple[MappedAsset, ...]) -> Run | None:
+    def _existing(self, work: Work) -> Run | None:
         deadline = self._clock.now() + PATIENCE_WHILE_RUNNING
         while True:
-            run = choose_run(self._runs_of_key(assets[0]), self._attempt.try_number)
+            run = choose_run(self._runs_of_key(work), self._attempt.try_number)
             if run is None or run.status is not RunStatus.CANCELING:
                 return run
             self._pause_until(deadline, run)
 
-    def _runs_of_key(self, asset: MappedAsset) -> list[Run]:
+    def _runs_of_key(self, work: Work) -> list[Run]:
         runs = self._patience.ask(lambda: self._dagster.runs({wire.LAUNCH_KEY_TAG: self._attempt.key}))
-        place = (asset.location, asset.repository)
+        place = (work.location, work.repository)
         return [run for run in runs if (run.location, run.repository) in {place, ("", "")}]
 
-    def _await_open_intent(self, assets: tuple[MappedAsset, ...]) -> Run | None:
+    def _await_open_intent(self, work: Work) -> Run | None:
         """An earlier try died between sending a launch and hearing of it: its run may still show up."""
         if self._open_intent is None:
             return None
-        return self._settle(assets, since=min(self._open_intent, self._clock.now()))
+        return self._settle(work, since=min(self._open_intent, self._clock.now()))
 
-    def _settle(self, assets: tuple[MappedAsset, ...], *, since: float) -> Run | None:
+    def _settle(self, work: Work, *, since: float) -> Run | None:
         while self._clock.now() < since + SETTLE_SECONDS:
             self._clock.sleep(SETTLE_POLL_SECONDS)
-            run = self._existing(assets)
+            run = self._existing(work)
             if run is not None:
                 return run
         return None
 
-    def _launch(self, assets: tuple[MappedAsset, ...]) -> Run | DagsterApiError:
+    def _launch(self, work: Work) -> Run | DagsterApiError:
         """Launch once; an answer that leaves it open whether there is a run is handed back, not raised."""
         try:
-            return self._patience.ask(lambda: self._send(assets), again_if=_never_arrived)
+            return self._patience.ask(lambda: self._send(work), again_if=_never_arrived)
         except DagsterApiError as error:
             if not error.delivered:
                 raise
@@ -228,10 +228,10 @@ class Launcher:
             raise_if_not_loaded(self._dagster, self._patience, error)
             raise
 
-    def _send(self, assets: tuple[MappedAsset, ...]) -> Run:
+    def _send(self, work: Work) -> Run:
         self._intents.set(self._clock.now())
         try:
-            return self._dagster.launch(assets, self._attempt.tags)
+            return self._dagster.launch(work, self._attempt.tags)
         except DagsterApiError as error:
             if not error.delivered:
                 self._intents.clear()

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from airflow.providers.dagster import wire
 
 __all__ = [
+    "ASSET_JOB",
+    "PARTITION_TAG",
     "AssetMapping",
+    "AssetReference",
     "CodeLocation",
     "EventPage",
+    "FailedStep",
+    "Failure",
     "MappedAsset",
+    "MappingIndex",
+    "Materialized",
+    "MomentInPartitions",
+    "PartitionKeys",
+    "Partitions",
     "Refusal",
+    "Repository",
     "Run",
     "RunStatus",
+    "Work",
 ]
 
+ASSET_JOB = "__ASSET_JOB"
+"""The implicit job that has all assets of a repository."""
+PARTITION_TAG = "dagster/partition"
+"""Dagster's own tag: the partition that a run is for."""
 # Dagster's own tags, not ours.
 _WILL_RETRY_TAG = "dagster/will_retry"
 _RETRY_RUN_ID_TAG = "dagster/auto_retry_run_id"
@@ -55,28 +71,99 @@ class RunStatus(Enum):
 
 @dataclass(frozen=True)
 class AssetMapping:
-    """One Airflow task that an asset is mapped to."""
+    """One Airflow task, or with an empty task id one whole DAG, that an asset is mapped to."""
 
     instance: str
     dag_id: str
-    task_id: str
+    task_id: str = ""
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """How an asset is partitioned.
+
+    Args:
+        kind: Dagster's name for the kind of its definition.
+        dimensions: Names of the dimensions, in the order in which a key names them; one unless there are several.
+    """
+
+    kind: str
+    dimensions: tuple[str, ...] = ("default",)
 
 
 @dataclass(frozen=True)
 class MappedAsset:
-    """An asset that is mapped to Airflow tasks, and where Dagster defines it."""
+    """An asset that a task can run, and where Dagster defines it; it may be mapped to Airflow tasks."""
 
     key: tuple[str, ...]
     location: str
     repository: str
     is_executable: bool
-    is_partitioned: bool
-    mappings: tuple[AssetMapping, ...]
+    partitions: Partitions | None = None
+    mappings: tuple[AssetMapping, ...] = ()
 
     @property
     def name(self) -> str:
         """The key as Dagster's UI writes it."""
         return "/".join(self.key)
+
+
+@dataclass(frozen=True)
+class AssetReference:
+    """The key of an asset that is mapped, and to what; where Dagster defines it has yet to be asked."""
+
+    key: tuple[str, ...]
+    mappings: tuple[AssetMapping, ...]
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository of a code location, in the version that Dagster has loaded."""
+
+    location: str
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class MappingIndex:
+    """What the DAG asset of a DAG says about the assets that are mapped to it, and where else there may be some.
+
+    Args:
+        references: The assets that it names.
+        uncovered: The repositories that it does not speak for.
+    """
+
+    references: tuple[AssetReference, ...]
+    uncovered: tuple[Repository, ...]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one Dagster run is launched for.
+
+    Args:
+        location: The code location.
+        repository: Its repository.
+        job: The job; that of all assets unless a job of its own is to run.
+        asset_keys: The assets to materialize; none for a whole job.
+        tags: Tags of the run beside those that name the task.
+        run_config: Dagster's run config.
+    """
+
+    location: str
+    repository: str
+    job: str = ASSET_JOB
+    asset_keys: tuple[tuple[str, ...], ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    run_config: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def name(self) -> str:
+        """What runs, for people."""
+        what = ", ".join("/".join(key) for key in self.asset_keys) or f"job {self.job}"
+        partition = self.tags.get(PARTITION_TAG)
+        return f"{what} (partition {partition})" if partition else what
 
 
 @dataclass(frozen=True)
@@ -129,10 +216,85 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Materialized:
+    """An asset that a run has materialized.
+
+    Args:
+        key: The key as Dagster's UI writes it.
+        has_value: Whether it publishes a value for the Airflow task.
+        value: That value.
+    """
+
+    key: str
+    has_value: bool = False
+    value: object = None
+
+
+@dataclass(frozen=True)
+class PartitionKeys:
+    """Some keys of a partitions definition, and where in it they end."""
+
+    results: tuple[str, ...]
+    cursor: str = ""
+    has_more: bool = False
+
+
+@dataclass(frozen=True)
+class MomentInPartitions:
+    """The partition keys of an asset around a moment, and at both ends.
+
+    Args:
+        oldest: The first key.
+        newest: The last keys, newest first.
+        before: The last key whose window ends at the moment or earlier.
+        at: The first key whose window starts at the moment or later.
+        after: The first key whose window starts later.
+    """
+
+    oldest: PartitionKeys
+    newest: PartitionKeys
+    before: PartitionKeys
+    at: PartitionKeys
+    after: PartitionKeys
+
+
+@dataclass(frozen=True)
+class FailedStep:
+    """A step of a run that failed.
+
+    Args:
+        name: Key of the step.
+        reason: The innermost error, which is the user's own; Dagster wraps it in its framework's.
+        stack: Its traceback, empty when there is none.
+    """
+
+    name: str
+    reason: str
+    stack: str = ""
+
+    def __str__(self) -> str:
+        """Say it in half a sentence."""
+        return f"step {self.name!r}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed.
+
+    Args:
+        steps: Its failed steps.
+        reason: All of it in half a sentence.
+    """
+
+    steps: tuple[FailedStep, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class EventPage:
     """What one page of a run's events says about its failure."""
 
-    step_failures: tuple[str, ...]
+    failed_steps: tuple[FailedStep, ...]
     run_failure: str
     cursor: str
     has_more: bool
