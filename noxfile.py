@@ -13,6 +13,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 ROOT = Path(__file__).parent
 DIST = ROOT / "dist"
+AIRFLOW_2 = ROOT / ".nox" / "airflow-2-servers"
 EXAMPLE = "peering-with-dbt"
 PACKAGES = {
     "provider": ("apache-airflow-providers-dagster", "packages/airflow-provider-dagster"),
@@ -33,6 +34,15 @@ def sync(session: nox.Session, *arguments: str) -> None:
         *("uv", "sync", "--locked", "--compile-bytecode", "--quiet", *arguments),
         env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
     )
+
+
+def provide_airflow_two(session: nox.Session) -> None:
+    """Install Airflow 2, which shares no environment with Airflow 3, and tell the live tests where it is."""
+    session.run_install(
+        *("uv", "sync", "--locked", "--compile-bytecode", "--quiet", "--project", "airflow-2"),
+        env={"UV_PROJECT_ENVIRONMENT": str(AIRFLOW_2)},
+    )
+    session.env["AIRLIFT_AIRFLOW_2_BIN"] = str(AIRFLOW_2 / "bin")
 
 
 def run_pytest(session: nox.Session, *arguments: str, measured: bool = False) -> None:
@@ -81,6 +91,7 @@ def tests(session: nox.Session, part: str) -> None:
     """Each package with only its own dependencies; then all together, with the example's live check."""
     if part == "together":
         sync(session, "--all-packages", "--all-groups")
+        provide_airflow_two(session)
         run_pytest(session, "-m", "not matrix", "tests", "examples")
         return
     distribution, folder = PACKAGES[part]
@@ -100,6 +111,7 @@ def coverage(session: nox.Session) -> None:
 def live(session: nox.Session) -> None:
     """Only the tests that start real servers, with the long ones that `tests` leaves out."""
     sync(session, "--all-packages", "--all-groups")
+    provide_airflow_two(session)
     run_pytest(session, "-m", "live", "tests", "examples")
 
 

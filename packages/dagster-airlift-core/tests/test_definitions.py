@@ -14,7 +14,7 @@ from dagster_airlift_core import (
     load_airflow_dag_asset_specs,
 )
 from dagster_airlift_core.testing import FakeAirflow
-from dagster_airlift_core.wire import TASK_MAPPING_METADATA_KEY
+from dagster_airlift_core.wire import MAPPED_ASSETS_METADATA_KEY, TASK_MAPPING_METADATA_KEY
 
 DAG_KEY = dg.AssetKey(["prod", "dag", "etl"])
 
@@ -88,6 +88,20 @@ def test_the_dag_asset_reads_the_leaves_of_its_mapped_assets(airflow: AirflowIns
     deps = {dep.asset_key.to_user_string() for dep in specs_of(defs)[DAG_KEY].deps}
 
     assert deps == {"orders", "whole"}
+
+
+def test_the_dag_asset_lists_the_assets_of_its_tasks_and_of_the_dag(airflow: AirflowInstance) -> None:
+    defs = peered(
+        airflow,
+        *assets_with_task_mappings("etl", {"extract": [tables]}),
+        *assets_with_dag_mappings({"etl": [dg.AssetSpec(["x/y", "z"])]}),
+    )
+
+    metadata = specs_of(defs)[DAG_KEY].metadata
+
+    assert metadata[MAPPED_ASSETS_METADATA_KEY] == dg.MetadataValue.json(
+        {"tasks": {"extract": [["a"], ["b"]]}, "dag": [["x/y", "z"]]}
+    )
 
 
 def test_a_dag_asset_never_closes_a_circle(

@@ -8,6 +8,7 @@ import pytest
 from dagster_airlift_core import (
     AirflowApiError,
     AirflowBasicAuthBackend,
+    AirflowFilter,
     AirflowInstance,
     AirflowNotFound,
     AirflowPayloadError,
@@ -166,3 +167,84 @@ def test_links_are_built_from_our_url_with_every_part_quoted(
     assert airflow.links.dag_run(row.dag_id, row.run_id) == run
     assert airflow.links.task_instance(row) == f"{run}/tasks/grp.load/mapped/3?try_number=1"
     assert airflow.links.task("a b", "x/y") == f"{fake.url}/dags/a%20b/tasks/x%2Fy"
+
+
+def test_what_is_asked_of_a_dag_is_told(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    fake.add_dag("gone", is_stale=True)
+    fake.add_dag("nightly", schedule="0 0 * * *", is_paused=True)
+
+    dags = {dag.dag_id: dag for dag in airflow.list_dags(AirflowFilter(include_stale=True)).rows}
+
+    assert dags["gone"].is_stale
+    assert not dags["etl"].is_stale
+    assert (dags["nightly"].schedule, dags["nightly"].is_paused) == ("0 0 * * *", True)
+    assert not dags["etl"].is_paused
+
+
+def test_a_task_tells_its_group_and_whether_dagster_does_its_work(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    fake.proxy_task("etl", "extract")
+
+    tasks = {task.task_id: task for task in airflow.list_tasks("etl").rows}
+
+    assert tasks["extract"].is_proxied
+    assert not tasks["grp.load"].is_proxied
+    assert (tasks["extract"].group_id, tasks["grp.load"].group_id) == (None, "grp")
+
+
+def test_an_airflow_asset_tells_the_tasks_and_dags_around_it(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    fake.add_asset(
+        "s3://bkt/raw",
+        name="raw",
+        producing=[("etl", "extract")],
+        consuming=[("etl", "grp.load")],
+        scheduled=["reports"],
+    )
+
+    (asset,) = airflow.list_airflow_assets().rows
+
+    assert (asset.uri, asset.name, asset.group) == ("s3://bkt/raw", "raw", "asset")
+    assert asset.producing_tasks == {TaskHandle("etl", "extract")}
+    assert asset.consuming_tasks == {TaskHandle("etl", "grp.load")}
+    assert asset.consuming_dag_ids == {"reports"}
+
+
+def test_an_import_problem_is_the_last_line_of_its_stack_trace(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    fake.add_import_error("etl.py", "Traceback\n  File 1\nNameError: x\n\n")
+    fake.add_import_error("long.py", "y" * 1000)
+
+    first, second = airflow.list_import_problems().rows
+
+    assert (first.file, first.message) == ("etl.py", "NameError: x")
+    assert len(second.message) == 300
+
+
+def test_the_source_of_a_dag_is_its_text(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    fake.sources["etl"] = "with DAG('etl'): ..."
+
+    assert airflow.dag_source("etl") == "with DAG('etl'): ..."
+    with pytest.raises(AirflowNotFound):
+        airflow.dag_source("gone")
+
+
+def test_the_tasks_of_many_dags_are_asked_for_at_once_and_a_bad_one_is_told_apart(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    for number in range(30):
+        fake.add_dag(f"dag{number}", {f"task{number}": []})
+
+    tasks = airflow.list_tasks_of([*(f"dag{number}" for number in range(30)), "gone", "dag0"])
+
+    gone = tasks["gone"]
+    assert isinstance(gone, AirflowNotFound)
+    assert len(tasks) == 31
+    for number in range(30):
+        page = tasks[f"dag{number}"]
+        assert not isinstance(page, AirflowApiError)
+        assert [task.task_id for task in page.rows] == [f"task{number}"]
+    assert sum(request.path == "/auth/token" for request in fake.requests) == 1

@@ -11,6 +11,7 @@ from dagster_airlift_core.errors import (
     AirliftError,
     MappingError,
 )
+from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import (
@@ -24,6 +25,7 @@ __all__ = [
     "AirflowApiError",
     "AirflowAuthBackend",
     "AirflowBasicAuthBackend",
+    "AirflowFilter",
     "AirflowInstance",
     "AirflowNotFound",
     "AirflowPayloadError",

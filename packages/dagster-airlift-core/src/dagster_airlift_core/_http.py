@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from dagster_airlift_core.errors import AirflowPayloadError, AirflowUnreachable
@@ -20,6 +22,8 @@ TOTAL_SECONDS = 25.0
 """No retry begins, and no answer is read on, after this long."""
 MAX_BYTES = 16 * 1024 * 1024
 ATTEMPTS = 3
+CONNECTIONS = 8
+"""As many questions are asked at a time at most; each has a connection that is kept open."""
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _CHUNK = 64 * 1024
 _TOO_MANY = 429
@@ -79,7 +83,12 @@ class HttpClient:
         self.whom = whom
         self._sleep = sleep
         self._clock = clock
+        # One session for all threads: its pool of connections is locked, and without cookies and with
+        # headers given per request nothing else in it changes.
         self._session = requests.Session()
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
 
     def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
         """Return the JSON answer of any status but those that say "later"; only GET is sent again."""

@@ -13,10 +13,10 @@ from dagster import AssetKey, AssetSpec, DagsterInvalidDefinitionError, Metadata
 
 from dagster_airlift_core._dialect import Links
 from dagster_airlift_core.handles import DagHandle, TaskHandle, dagster_name
-from dagster_airlift_core.mapping import AssetMapping, Handle, handles_of
+from dagster_airlift_core.mapping import AssetMapping, DagIndex, Handle, handles_of
 from dagster_airlift_core.model import Dag
 from dagster_airlift_core.snapshot import AirflowSnapshot
-from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, TASK_ID_TAG
+from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, MAPPED_ASSETS_METADATA_KEY, TASK_ID_TAG
 
 MAPPED_KIND = "airliftmapped"
 """Dagster's UI shows it as the logo of Airflow with the word "Mapped"."""
@@ -30,7 +30,9 @@ def dag_asset_key(instance: str, dag_id: str) -> AssetKey:
     return AssetKey([instance, "dag", dag_id])
 
 
-def dag_asset_spec(snapshot: AirflowSnapshot, links: Links, dag: Dag, deps: Iterable[AssetKey]) -> AssetSpec:
+def dag_asset_spec(
+    snapshot: AirflowSnapshot, links: Links, dag: Dag, deps: Iterable[AssetKey], index: DagIndex
+) -> AssetSpec:
     """Return the asset that stands for a DAG."""
     name = snapshot.instance
     known = {"Schedule": dag.schedule, "Source File": dag.file}
@@ -51,6 +53,7 @@ def dag_asset_spec(snapshot: AirflowSnapshot, links: Links, dag: Dag, deps: Iter
             "Airflow Instance": name,
             "Airflow DAG ID": dag.dag_id,
             "View DAG": MetadataValue.url(links.dag(dag.dag_id)),
+            MAPPED_ASSETS_METADATA_KEY: index.to_metadata(),
             **{label: value for label, value in known.items() if value},
             **{label: MetadataValue.json(list(values)) for label, values in lists.items() if values},
         },

@@ -17,7 +17,7 @@ from dagster_airlift_core.assets import (
     lineage_order,
 )
 from dagster_airlift_core.instance import AirflowInstance
-from dagster_airlift_core.mapping import AssetMapping, claimed
+from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
 from dagster_airlift_core.sensor import airflow_sensor
 from dagster_airlift_core.snapshot import AirflowSnapshot
 
@@ -100,6 +100,7 @@ def _dag_specs(
     taken = {spec.key for spec in yours}
     lineage = Lineage(yours)
     mapped = mapping.keys_by_dag()
+    index = mapping.index_by_dag()
     specs: list[AssetSpec] = []
     for dag_id, dag in sorted(snapshot.dags.items()):
         key = dag_asset_key(snapshot.instance, dag_id)
@@ -110,7 +111,7 @@ def _dag_specs(
         if len(deps) < len(leaves):
             left_out = ", ".join(leaf.to_user_string() for leaf in leaves if leaf not in deps)
             _log.warning("The asset of DAG %s cannot depend on %s: these depend on it.", dag_id, left_out)
-        specs.append(dag_asset_spec(snapshot, airflow.links, dag, deps))
+        specs.append(dag_asset_spec(snapshot, airflow.links, dag, deps, index.get(dag_id, DagIndex({}, []))))
     return specs
 
 

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 from dagster_airlift_core import _dialect
-from dagster_airlift_core._dialect import Links
-from dagster_airlift_core._http import Answer, HttpClient, Request
+from dagster_airlift_core._conversation import Conversation
+from dagster_airlift_core._dialect import Links, reading
+from dagster_airlift_core._http import CONNECTIONS, HttpClient, Request
 from dagster_airlift_core.auth import AirflowAuthBackend
-from dagster_airlift_core.errors import (
-    AirflowApiError,
-    AirflowNotFound,
-    AirflowPayloadError,
-    AirflowUnauthorized,
-)
+from dagster_airlift_core.errors import AirflowApiError
+from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.handles import TaskHandle
-from dagster_airlift_core.model import BadRow, Dag, DagRun, Page, Task, TaskInstance, Window
+from dagster_airlift_core.model import (
+    AirflowAsset,
+    BadRow,
+    Dag,
+    DagRun,
+    ImportProblem,
+    Page,
+    Row,
+    Task,
+    TaskInstance,
+    Window,
+)
 from dagster_airlift_core.snapshot import AirflowSnapshot
 
 _log = logging.getLogger(__name__)
-_Read = TypeVar("_Read")
 
 
 class AirflowInstance:
@@ -40,8 +48,8 @@ class AirflowInstance:
             raise ValueError("An Airflow instance needs a name: it becomes part of asset keys.")
         self.name = name
         self._auth = auth_backend
-        self._http = HttpClient(auth_backend.get_webserver_url(), f"Airflow instance {name!r}")
-        self._is_known = False
+        http = HttpClient(auth_backend.get_webserver_url(), f"Airflow instance {name!r}")
+        self._conversation = Conversation(http, auth_backend)
 
     def __repr__(self) -> str:
         """Show the name and where it is."""
@@ -50,7 +58,7 @@ class AirflowInstance:
     @property
     def links(self) -> Links:
         """Pages of this instance's UI."""
-        return Links(self._http.base_url)
+        return Links(self._conversation.base_url)
 
     def version(self) -> str:
         """Return the version of Airflow; this needs no credentials.
@@ -58,7 +66,7 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Not reachable, not Airflow, or a version that is not supported yet.
         """
-        return self._read(_dialect.version, self._handshake())
+        return self._conversation.version()
 
     def server_time(self) -> datetime:
         """Return the time of Airflow's server, in UTC, truncated to the second.
@@ -66,33 +74,67 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Not reachable, or the answer has no usable `Date` header.
         """
-        answer = self._handshake()
-        if answer.date is None:
-            raise AirflowPayloadError(
-                f"{self._where} answered without a usable `Date` header, and only the server's own clock "
-                "tells how far it was read. Let the proxy in front of it pass that header on.",
-                method="GET",
-                url=answer.url,
-                status=answer.status,
-            )
-        return answer.date
+        return self._conversation.server_time()
 
-    def list_dags(self) -> Page[Dag]:
-        """Return all DAGs that Airflow has and the user may read, as one page.
+    def list_dags(self, only: AirflowFilter = EVERYTHING) -> Page[Dag]:
+        """Return the DAGs that Airflow has and the user may read, as one page.
+
+        Args:
+            only: Which ones.
 
         Raises:
             AirflowApiError: Airflow did not give them.
         """
-        rows: list[Dag] = []
-        bad: list[BadRow] = []
-        received = 0
-        while True:
-            page = self._read(_dialect.dags_page, self._get(_dialect.dags_request(received)))
-            if not page.received:
-                return Page(tuple(rows), tuple(bad), received, None)
-            received += page.received
-            rows.extend(page.rows)
-            bad.extend(page.bad_rows)
+        page = self._whole(lambda offset: _dialect.dags_request(only, offset), reading.dags_page)
+        return replace(page, rows=tuple(dag for dag in page.rows if only.admits(dag)))
+
+    def list_airflow_assets(self, only: AirflowFilter = EVERYTHING) -> Page[AirflowAsset]:
+        """Return the assets of Airflow 3, as one page; nothing is asked when the filter wants none.
+
+        Args:
+            only: Which ones.
+
+        Raises:
+            AirflowApiError: Airflow did not give them.
+        """
+        if not only.retrieve_datasets:
+            return Page((), (), 0, None)
+        page = self._whole(lambda offset: _dialect.assets_request(only, offset), reading.assets_page)
+        return replace(page, rows=tuple(asset for asset in page.rows if only.admits_asset(asset)))
+
+    def list_import_problems(self) -> Page[ImportProblem]:
+        """Return the files that Airflow cannot import, as one page.
+
+        Raises:
+            AirflowUnauthorized: The user may not read them.
+            AirflowApiError: Airflow did not give them.
+        """
+        return self._whole(_dialect.import_problems_request, reading.import_problems_page)
+
+    def list_tasks_of(self, dag_ids: Iterable[str]) -> Mapping[str, Page[Task] | AirflowApiError]:
+        """Return the tasks of some DAGs, or why there are none; several DAGs are asked for at a time.
+
+        Args:
+            dag_ids: DAG ids.
+
+        Returns:
+            An entry for each DAG id; one that cannot be read does not stop the others.
+        """
+        wanted = list(dict.fromkeys(dag_ids))
+        with ThreadPoolExecutor(CONNECTIONS, "airlift") as threads:
+            return dict(zip(wanted, threads.map(self._tasks_or_error, wanted), strict=True))
+
+    def dag_source(self, dag_id: str) -> str:
+        """Return the source code of a DAG.
+
+        Args:
+            dag_id: DAG id.
+
+        Raises:
+            AirflowNotFound: There is no such DAG.
+            AirflowApiError: Airflow did not give it.
+        """
+        return self._conversation.ask(_dialect.source_request(dag_id), reading.source)
 
     def list_tasks(self, dag_id: str) -> Page[Task]:
         """Return the tasks of a DAG.
@@ -104,8 +146,8 @@ class AirflowInstance:
             AirflowNotFound: There is no such DAG.
             AirflowApiError: Airflow did not give them.
         """
-        answer = self._get(_dialect.tasks_request(dag_id))
-        return self._read(lambda payload: _dialect.tasks_page(payload, dag_id), answer)
+        request = _dialect.tasks_request(dag_id)
+        return self._conversation.ask(request, lambda payload: reading.tasks_page(payload, dag_id))
 
     def list_successful_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
         """Return a page of the successful task instances of a window.
@@ -117,8 +159,9 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
-        answer = self._get(_dialect.task_instances_request(window, page))
-        return self._read(_dialect.task_instances_page, answer)
+        return self._conversation.ask(
+            _dialect.task_instances_request(window, page), reading.task_instances_page
+        )
 
     def list_successful_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
         """Return a page of the successful DAG runs of a window.
@@ -130,8 +173,7 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
-        answer = self._get(_dialect.dag_runs_request(window, page))
-        return self._read(_dialect.dag_runs_page, answer)
+        return self._conversation.ask(_dialect.dag_runs_request(window, page), reading.dag_runs_page)
 
     def instances_of_task(self, dag_id: str, run_id: str, task_id: str) -> Iterator[Page[TaskInstance]]:
         """Yield the pages of all instances of one task in one DAG run, in whatever state.
@@ -147,7 +189,7 @@ class AirflowInstance:
         token: str | None = None
         while True:
             request = _dialect.instances_of_task_request(dag_id, run_id, task_id, token)
-            page = self._read(_dialect.task_instances_page, self._get(request))
+            page = self._conversation.ask(request, reading.task_instances_page)
             yield page
             token = page.next_page
             if token is None:
@@ -173,72 +215,24 @@ class AirflowInstance:
             tasks.update({TaskHandle(dag_id, task.task_id): task for task in page.rows})
         return AirflowSnapshot(self.name, taken_at, dags, tasks)
 
-    @property
-    def _where(self) -> str:
-        return f"{self._http.whom} at {self._http.base_url}"
+    def _whole(self, request: Callable[[int], Request], read: Callable[[object], Page[Row]]) -> Page[Row]:
+        """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted."""
+        rows: list[Row] = []
+        bad: list[BadRow] = []
+        received = 0
+        while True:
+            page = self._conversation.ask(request(received), read)
+            if not page.received:
+                return Page(tuple(rows), tuple(bad), received, None)
+            received += page.received
+            rows.extend(page.rows)
+            bad.extend(page.bad_rows)
 
-    def _handshake(self) -> Answer:
-        answer = self._http.send(_dialect.VERSION, {})
-        if answer.status == 404:  # noqa: PLR2004
-            raise AirflowNotFound(
-                f"{self._where} has no {_dialect.VERSION.path}: it is no Airflow 3, or the URL is not that of "
-                "its web server. Airflow 2 is not supported yet.",
-                method="GET",
-                url=answer.url,
-                status=answer.status,
-            )
-        self._is_known = True
-        return self._accept(_dialect.VERSION, answer)
-
-    def _login(self, path: str, body: Mapping[str, str]) -> object:
-        request = Request("POST", path, body=body)
-        return self._accept(request, self._http.send(request, {})).payload
-
-    def _headers(self) -> Mapping[str, str]:
+    def _tasks_or_error(self, dag_id: str) -> Page[Task] | AirflowApiError:
         try:
-            return self._auth.headers(self._login)
-        except ValueError as error:
-            raise AirflowPayloadError(
-                f"{self._where} answered the login in a form that is not understood: {error}.",
-                method="POST",
-                url=self._http.base_url,
-            ) from error
-
-    def _get(self, request: Request) -> Answer:
-        if not self._is_known:
-            self._handshake()
-        answer = self._http.send(request, self._headers())
-        if _dialect.token_is_refused(answer):
-            self._auth.forget()
-            answer = self._http.send(request, self._headers())
-        return self._accept(request, answer)
-
-    def _accept(self, request: Request, answer: Answer) -> Answer:
-        """Return an answer with a good status; raise the error that says what the other one means."""
-        if answer.status < 400:  # noqa: PLR2004
-            return answer
-        said = f"{request.method} {request.path} answered HTTP {answer.status}: {_dialect.detail(answer)}"
-        kinds = {
-            401: (AirflowUnauthorized, "does not accept the credentials", "Check username and password."),
-            403: (AirflowUnauthorized, "does not let this user read that", "Give the user the role Viewer."),
-            404: (AirflowNotFound, "does not have that", "Look for what was renamed or deleted in Airflow."),
-        }
-        otherwise = (AirflowApiError, "does not understand the request", "Check that it is an Airflow 3.3.")
-        kind, what, remedy = kinds.get(answer.status, otherwise)
-        message = f"{self._where} {what} ({said}). {remedy}"
-        raise kind(message, method=request.method, url=answer.url, status=answer.status)
-
-    def _read(self, read: Callable[[object], _Read], answer: Answer) -> _Read:
-        try:
-            return read(answer.payload)
-        except ValueError as error:
-            raise AirflowPayloadError(
-                f"{self._where} answered in a form that is not understood: {error}. "
-                "Check that the URL is that of Airflow's own web server.",
-                method="GET",
-                url=answer.url,
-                status=answer.status,
-            ) from error
+            return self.list_tasks(dag_id)
+        except AirflowApiError as error:
+            return error
 
 
 def _warn_of(name: str, bad_rows: Iterable[BadRow]) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from dagster_airlift_core.handles import TaskHandle
+
 Row = TypeVar("Row")
 
 SUCCESS = "success"
@@ -17,7 +19,10 @@ NOT_MAPPED = -1
 
 @dataclass(frozen=True)
 class Dag:
-    """A DAG. `tags` and `owners` are Airflow's own strings."""
+    """A DAG. `tags` and `owners` are Airflow's own strings.
+
+    `is_stale` says that its file does not define it any more; Airflow keeps such a DAG for its history.
+    """
 
     dag_id: str
     description: str | None
@@ -25,16 +30,60 @@ class Dag:
     tags: tuple[str, ...]
     schedule: str | None
     file: str | None
+    is_paused: bool = False
+    is_stale: bool = False
+    has_import_errors: bool = False
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task of a DAG and the tasks right after it."""
+    """A task of a DAG and the tasks right after it.
+
+    `group_id` is the dotted id without its last part: Airflow's API does not name the task group itself.
+    `is_proxied` says that Dagster does the work: its operator is one of our provider's proxies.
+    """
 
     dag_id: str
     task_id: str
     operator: str | None
     downstream_task_ids: frozenset[str]
+    group_id: str | None = None
+    is_mapped: bool = False
+    is_proxied: bool = False
+
+
+@dataclass(frozen=True)
+class AirflowAsset:
+    """An asset of Airflow 3 or a dataset of Airflow 2, with the tasks and DAGs around it.
+
+    Args:
+        uri: Its URI, by which Airflow knows it.
+        name: Its name; the URI where Airflow has no name.
+        group: Its group, None where Airflow has no groups.
+        producing_tasks: Tasks with it as an outlet.
+        consuming_tasks: Tasks with it as an inlet; Airflow 2 does not tell.
+        consuming_dag_ids: DAGs that are scheduled on it.
+    """
+
+    uri: str
+    name: str
+    group: str | None
+    producing_tasks: frozenset[TaskHandle]
+    consuming_tasks: frozenset[TaskHandle]
+    consuming_dag_ids: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ImportProblem:
+    """A file that Airflow cannot import.
+
+    Args:
+        file: The file, as Airflow names it.
+        message: The last line of the stack trace that is not empty, at most 300 characters.
+    """
+
+    file: str
+    message: str
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from dagster_airlift_core import (
     _dialect,
 )
 from dagster_airlift_core._http import Request
+from dagster_airlift_core.filters import EVERYTHING
 from dagster_airlift_core.model import Window
 from dagster_airlift_core.testing import FakeAirflow
 
@@ -111,7 +112,7 @@ def test_a_wrong_password_is_refused(server: Server) -> None:
 def test_no_token_and_a_bad_token_are_told_apart(
     server: Server, token: str, status: int, detail: str
 ) -> None:
-    answer = server.get(_dialect.dags_request(0), token)
+    answer = server.get(_dialect.dags_request(EVERYTHING, 0), token)
 
     assert (answer.status_code, answer.json()["detail"]) == (status, detail)
 
@@ -129,7 +130,7 @@ def test_dags_come_once_each_in_order_whatever_the_page_size(server: Server) -> 
     paged = [
         row["dag_id"]
         for offset in range(len(ids) + 1)
-        for row in rows(server, "dags", _dialect.dags_request(offset), limit="1")
+        for row in rows(server, "dags", _dialect.dags_request(EVERYTHING, offset), limit="1")
     ]
 
     assert ids == sorted(set(ids)) == paged

@@ -7,9 +7,9 @@ import binascii
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import unquote
 
 from dagster_airlift_core.testing._server import Query, Received, Reply, Server
@@ -129,9 +129,26 @@ class FakeAirflow(World):
         return Reply(401, {"detail": "Token Expired"}) if end <= self.now else None
 
     def _list_dags(self, _: list[str], query: Query) -> Reply:
-        dags = [self.dags[dag_id] for dag_id in sorted(self.dags)]
+        dags = [self.dags[dag_id] for dag_id in sorted(self.dags) if _is_wanted(self.dags[dag_id], query)]
+        return self._offset_page("dags", dags, query)
+
+    def _list_assets(self, _: list[str], query: Query) -> Reply:
+        (pattern,) = query.get("uri_pattern", [""])
+        return self._offset_page(
+            "assets", [one for one in self.assets.values() if _is_like(pattern, one["uri"])], query
+        )
+
+    def _list_import_errors(self, _: list[str], query: Query) -> Reply:
+        return self._offset_page("import_errors", self.import_errors, query)
+
+    def _source(self, ids: list[str], _: Query) -> Reply:
+        if ids[0] not in self.sources:
+            return Reply(404, {"detail": f"The source code of the Dag {ids[0]} was not found"})
+        return Reply(200, {"content": self.sources[ids[0]], "version_number": 1})
+
+    def _offset_page(self, name: str, rows: Sequence[Mapping[str, Any]], query: Query) -> Reply:
         offset = int(query.get("offset", ["0"])[0])
-        return Reply(200, {"dags": dags[offset:][: self._limit(query)], "total_entries": len(dags)})
+        return Reply(200, {name: rows[offset:][: self._limit(query)], "total_entries": len(rows)})
 
     def _list_tasks(self, ids: list[str], _: Query) -> Reply:
         tasks = self.tasks.get(ids[0])
@@ -179,10 +196,33 @@ class FakeAirflow(World):
 
     _ROUTES: ClassVar[list[tuple[str, Callable[[FakeAirflow, list[str], Query], Reply]]]] = [
         (r"/api/v2/dags", _list_dags),
+        (r"/api/v2/assets", _list_assets),
+        (r"/api/v2/importErrors", _list_import_errors),
+        (r"/api/v2/dagSources/([^/]+)", _source),
         (r"/api/v2/dags/([^/]+)/tasks", _list_tasks),
         (r"/api/v2/dags/([^/]+)/dagRuns", _list_runs),
         (r"/api/v2/dags/([^/]+)/dagRuns/([^/]+)/taskInstances", _list_task_instances),
     ]
+
+
+def _is_wanted(dag: Mapping[str, Any], query: Query) -> bool:
+    tags = {tag["name"] for tag in dag["tags"]}
+    owners = ", ".join(dag["owners"])
+    (pattern,) = query.get("dag_id_pattern", ["%"])
+    (paused,) = query.get("paused", [str(dag["is_paused"]).lower()])
+    return (
+        _is_like(pattern, str(dag["dag_id"]))
+        and ("tags" not in query or bool(tags & set(query["tags"])))
+        and ("owners" not in query or any(owner in owners for owner in query["owners"]))
+        and paused == str(dag["is_paused"]).lower()
+        and (not dag["is_stale"] or query.get("exclude_stale") == ["false"])
+    )
+
+
+def _is_like(pattern: str, text: str) -> bool:
+    """Match as SQL does: `%` for any characters, `_` for one."""
+    expression = re.escape(pattern).replace("%", ".*").replace("_", ".")
+    return re.search(expression, text, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _matches(row: Row, query: Query) -> bool:

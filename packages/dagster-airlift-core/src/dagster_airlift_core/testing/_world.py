@@ -31,6 +31,9 @@ class World:
         self.now = now
         self.dags: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, dict[str, dict[str, Any]]] = {}
+        self.assets: dict[str, dict[str, Any]] = {}
+        self.import_errors: list[dict[str, Any]] = []
+        self.sources: dict[str, str] = {}
         self.runs: dict[tuple[str, str], Row] = {}
         self.task_instances: dict[TaskKey, Row] = {}
         self._uncommitted: list[tuple[TaskKey, Row]] = []
@@ -44,6 +47,9 @@ class World:
         owners: Iterable[str] = ("airflow",),
         tags: Iterable[str] = (),
         description: str | None = None,
+        schedule: str | None = None,
+        is_paused: bool = False,
+        is_stale: bool = False,
     ) -> None:
         """Add a DAG, or replace it.
 
@@ -53,25 +59,87 @@ class World:
             owners: Its owners.
             tags: Its tags.
             description: Its description.
+            schedule: What Airflow says about its schedule.
+            is_paused: Whether it is paused.
+            is_stale: Whether no file defines it any more.
         """
         self.dags[dag_id] = {
             "dag_id": dag_id,
             "description": description,
             "owners": list(owners),
             "tags": [{"name": tag, "dag_id": dag_id} for tag in tags],
-            "timetable_summary": None,
+            "timetable_summary": schedule,
             "relative_fileloc": f"{dag_id}.py",
-            "is_paused": False,
+            "is_paused": is_paused,
+            "is_stale": is_stale,
+            "has_import_errors": False,
         }
+        self.sources[dag_id] = f"# {dag_id}"
         self.tasks[dag_id] = {
             task_id: {
                 "task_id": task_id,
                 "operator_name": "BashOperator",
+                "class_ref": {
+                    "module_path": "airflow.providers.standard.operators.bash",
+                    "class_name": "BashOperator",
+                },
                 "downstream_task_ids": list(after),
                 "is_mapped": False,
             }
             for task_id, after in (tasks or {}).items()
         }
+
+    def proxy_task(self, dag_id: str, task_id: str) -> None:
+        """Make a task one that our provider has proxied."""
+        self.tasks[dag_id][task_id] |= {
+            "operator_name": "DagsterProxyOperator",
+            "class_ref": {
+                "module_path": "airflow.providers.dagster.operators.dagster",
+                "class_name": "DagsterProxyOperator",
+            },
+        }
+
+    def add_asset(
+        self,
+        uri: str,
+        *,
+        name: str | None = None,
+        group: str = "asset",
+        producing: Iterable[tuple[str, str]] = (),
+        consuming: Iterable[tuple[str, str]] = (),
+        scheduled: Iterable[str] = (),
+    ) -> None:
+        """Add an asset, which is a dataset for those that ask as Airflow 2 is asked, or replace it.
+
+        Args:
+            uri: Its URI.
+            name: Its name, by default the URI.
+            group: Its group.
+            producing: DAG id and task id of the tasks that produce it.
+            consuming: DAG id and task id of the tasks that read it.
+            scheduled: Ids of the DAGs that are scheduled on it.
+        """
+        self.assets[uri] = {
+            "id": len(self.assets) + 1,
+            "uri": uri,
+            "name": name or uri,
+            "group": group,
+            "extra": {"secret": "not for Dagster"},
+            "producing_tasks": [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in producing],
+            "consuming_tasks": [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in consuming],
+            "scheduled_dags": [{"dag_id": dag_id} for dag_id in scheduled],
+        }
+
+    def add_import_error(self, file: str, stack_trace: str) -> None:
+        """Add a file that cannot be imported.
+
+        Args:
+            file: Name of the file.
+            stack_trace: What Python said.
+        """
+        number = len(self.import_errors) + 1
+        error = {"import_error_id": number, "filename": file, "bundle_name": "dags-folder"}
+        self.import_errors.append({**error, "stack_trace": stack_trace, "timestamp": text_of(self.now)})
 
     def remove_dag(self, dag_id: str) -> None:
         """Remove a DAG; its runs stay, as in Airflow."""

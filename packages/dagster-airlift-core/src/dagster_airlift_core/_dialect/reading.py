@@ -1,86 +1,33 @@
-"""How questions and answers look in version 2 of Airflow's REST API, and the pages of its UI."""
+"""How answers of Airflow's REST API become values: named fields only, row by row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
-from urllib.parse import quote
 
-from dagster_airlift_core._http import Answer, Request
-from dagster_airlift_core.model import NOT_MAPPED, BadRow, Dag, DagRun, Page, Row, Task, TaskInstance, Window
+from dagster_airlift_core.handles import TaskHandle
+from dagster_airlift_core.model import (
+    NOT_MAPPED,
+    AirflowAsset,
+    BadRow,
+    Dag,
+    DagRun,
+    ImportProblem,
+    Page,
+    Row,
+    Task,
+    TaskInstance,
+)
 
-API = "/api/v2"
-LIMIT = "100"
-SCAN_ORDER = "v2/id"
-"""Stands in a cursor beside its page token; another order or set of filters needs another name."""
-VERSION = Request("GET", f"{API}/version")
-_MAX_DETAIL = 300
-
-
-def _path(*parts: str) -> str:
-    return "/".join([API, *(part if part == "~" else quote(part, safe="") for part in parts)])
-
-
-def dags_request(offset: int) -> Request:
-    """Ask for the DAGs after the first `offset` ones."""
-    return Request("GET", _path("dags"), (("limit", LIMIT), ("offset", str(offset)), ("order_by", "dag_id")))
+PROVIDER = "airflow.providers.dagster."
+MAX_MESSAGE = 300
+"""Characters of what Airflow says that are passed on."""
 
 
-def tasks_request(dag_id: str) -> Request:
-    """Ask for all tasks of a DAG."""
-    return Request("GET", _path("dags", dag_id, "tasks"))
-
-
-def task_instances_request(window: Window, page: str | None) -> Request:
-    """Ask for a page of the successful task instances of a window, in every DAG."""
-    return Request("GET", _path("dags", "~", "dagRuns", "~", "taskInstances"), _scan_query(window, page))
-
-
-def dag_runs_request(window: Window, page: str | None) -> Request:
-    """Ask for a page of the successful DAG runs of a window, in every DAG."""
-    return Request("GET", _path("dags", "~", "dagRuns"), _scan_query(window, page))
-
-
-def instances_of_task_request(dag_id: str, run_id: str, task_id: str, page: str | None) -> Request:
-    """Ask for a page of the instances, in whatever state, of one task in one DAG run."""
-    path = _path("dags", dag_id, "dagRuns", run_id, "taskInstances")
-    return Request("GET", path, (("task_id", task_id), *_keyset(page)))
-
-
-def _keyset(page: str | None) -> tuple[tuple[str, str], ...]:
-    return (("order_by", "id"), ("limit", LIMIT), ("cursor", page or ""))
-
-
-def _scan_query(window: Window, page: str | None) -> tuple[tuple[str, str], ...]:
-    due = (("run_after_gte", window.run_after.isoformat()),) if window.run_after else ()
-    return (("state", "success"), ("updated_at_gte", window.since.isoformat()), *due, *_keyset(page))
-
-
-def detail(answer: Answer) -> str:
-    """Return what an error answer says, without any value that was sent to it."""
-    said = _field(answer.payload, "detail")
-    said = _field(said, "message") or _field(said, "reason") or said
-    if isinstance(said, list):
-        said = "; ".join(_complaint(item) for item in cast("list[object]", said))
-    return str(said)[:_MAX_DETAIL]
-
-
-def _field(value: object, key: str) -> object:
+def field(value: object, key: str) -> object:
+    """Return a field of a JSON object, None where there is no such field or no object."""
     return cast("Mapping[str, object]", value).get(key) if isinstance(value, Mapping) else None
-
-
-def _complaint(item: object) -> str:
-    """Say where and why a value was refused; the item holds the value too, and that may be a password."""
-    where = _field(item, "loc")
-    parts = cast("list[object]", where) if isinstance(where, list) else []
-    return f"{'.'.join(str(part) for part in parts)}: {_field(item, 'msg')}"
-
-
-def token_is_refused(answer: Answer) -> bool:
-    """Whether a new token may help; every other 403 is a missing permission."""
-    return answer.status == 401 or (answer.status == 403 and detail(answer) == "Invalid JWT token")  # noqa: PLR2004
 
 
 def version(payload: object) -> str:
@@ -96,6 +43,21 @@ def dags_page(payload: object) -> Page[Dag]:
 def tasks_page(payload: object, dag_id: str) -> Page[Task]:
     """Read the tasks of a DAG."""
     return _page(payload, "tasks", lambda row: _task(row, dag_id))
+
+
+def assets_page(payload: object) -> Page[AirflowAsset]:
+    """Read a page of assets."""
+    return _page(payload, "assets", _asset)
+
+
+def import_problems_page(payload: object) -> Page[ImportProblem]:
+    """Read a page of import errors."""
+    return _page(payload, "import_errors", _import_problem)
+
+
+def source(payload: object) -> str:
+    """Read the source code of a DAG."""
+    return _text(_mapping(payload), "content")
 
 
 def task_instances_page(payload: object) -> Page[TaskInstance]:
@@ -130,19 +92,56 @@ def _dag(row: Mapping[str, Any]) -> Dag:
         dag_id=_text(row, "dag_id"),
         description=_optional(row, "description"),
         owners=_texts(row.get("owners")),
-        tags=_texts([_field(tag, "name") for tag in row.get("tags") or ()]),
+        tags=_texts([field(tag, "name") for tag in row.get("tags") or ()]),
         schedule=_optional(row, "timetable_summary"),
         file=_optional(row, "relative_fileloc"),
+        is_paused=row.get("is_paused") is True,
+        is_stale=row.get("is_stale") is True,
+        has_import_errors=row.get("has_import_errors") is True,
     )
 
 
 def _task(row: Mapping[str, Any], dag_id: str) -> Task:
+    task_id = _text(row, "task_id")
     return Task(
         dag_id=dag_id,
-        task_id=_text(row, "task_id"),
+        task_id=task_id,
         operator=_optional(row, "operator_name"),
         downstream_task_ids=frozenset(_texts(row.get("downstream_task_ids"))),
+        group_id=task_id.rpartition(".")[0] or None,
+        is_mapped=row.get("is_mapped") is True,
+        is_proxied=_is_proxy(row.get("class_ref")),
     )
+
+
+def _is_proxy(class_ref: object) -> bool:
+    module, name = field(class_ref, "module_path"), field(class_ref, "class_name")
+    return str(module).startswith(PROVIDER) and "Proxy" in str(name)
+
+
+def _asset(row: Mapping[str, Any]) -> AirflowAsset:
+    uri = _text(row, "uri")
+    return AirflowAsset(
+        uri=uri,
+        name=_optional(row, "name") or uri,
+        group=_optional(row, "group"),
+        producing_tasks=_handles(row.get("producing_tasks")),
+        consuming_tasks=_handles(row.get("consuming_tasks")),
+        consuming_dag_ids=frozenset(
+            _text(_mapping(dag), "dag_id") for dag in row.get("scheduled_dags") or ()
+        ),
+    )
+
+
+def _handles(tasks: Any) -> frozenset[TaskHandle]:  # noqa: ANN401 - JSON, read item by item
+    rows = [_mapping(task) for task in tasks or ()]
+    return frozenset(TaskHandle(_text(row, "dag_id"), _text(row, "task_id")) for row in rows)
+
+
+def _import_problem(row: Mapping[str, Any]) -> ImportProblem:
+    lines = [line.strip() for line in (_optional(row, "stack_trace") or "").splitlines()]
+    message = next((line for line in reversed(lines) if line), "")
+    return ImportProblem(_text(row, "filename"), message[:MAX_MESSAGE])
 
 
 def _task_instance(row: Mapping[str, Any]) -> TaskInstance:
@@ -178,7 +177,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _name(item: object) -> str:
-    parts = [_field(item, key) for key in ("dag_id", "dag_run_id", "task_id")]
+    parts = [field(item, key) for key in ("dag_id", "dag_run_id", "task_id")]
     return ".".join(str(part) for part in parts if part) or "a row"
 
 
@@ -216,35 +215,3 @@ def _instant(row: Mapping[str, Any], key: str) -> datetime | None:
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{key} is {value!r}") from error
-
-
-@dataclass(frozen=True)
-class Links:
-    """Pages of Airflow's UI, built from our own base URL alone.
-
-    Args:
-        base_url: URL of Airflow's web server.
-    """
-
-    base_url: str
-
-    def dag(self, dag_id: str) -> str:
-        """Return the page of a DAG."""
-        return self._join("dags", dag_id)
-
-    def task(self, dag_id: str, task_id: str) -> str:
-        """Return the page of a task of a DAG."""
-        return self._join("dags", dag_id, "tasks", task_id)
-
-    def dag_run(self, dag_id: str, run_id: str) -> str:
-        """Return the page of a DAG run."""
-        return self._join("dags", dag_id, "runs", run_id)
-
-    def task_instance(self, instance: TaskInstance) -> str:
-        """Return the page of a task instance, which opens with its log."""
-        parts = ("dags", instance.dag_id, "runs", instance.run_id, "tasks", instance.task_id)
-        mapped = ("mapped", str(instance.map_index)) if instance.is_mapped else ()
-        return f"{self._join(*parts, *mapped)}?try_number={instance.try_number}"
-
-    def _join(self, *parts: str) -> str:
-        return "/".join([self.base_url, *(quote(part, safe="") for part in parts)])

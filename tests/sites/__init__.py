@@ -1,0 +1,1 @@
+"""Servers of other versions than the example's, for the live tests."""
