@@ -16,17 +16,18 @@ from airflow.providers.dagster.model import (
     MomentInPartitions,
     PartitionKeys,
     Partitions,
-    Refusal,
     Repository,
+    Work,
 )
-from airflow.providers.dagster.run_answers import message_of, refusal_of
+from airflow.providers.dagster.run_answers import message_of
 
 __all__ = [
     "parse_assets",
     "parse_dimensions",
+    "parse_jobs",
     "parse_locations",
     "parse_mapping_index",
-    "parse_moment",
+    "parse_moments",
     "parse_partition_keys",
     "parse_repository_mappings",
 ]
@@ -59,36 +60,41 @@ def parse_repository_mappings(data: Mapping[str, Any]) -> tuple[AssetReference, 
     return tuple(reference for reference in read if reference.mappings)
 
 
+def parse_jobs(data: Mapping[str, Any]) -> tuple[Work, ...]:
+    """Take all jobs out of the answer to JOBS, each as what a run of it would be."""
+    return tuple(
+        Work(entry["name"], repository["name"], job["name"])
+        for entry in data["workspaceOrError"].get("locationEntries", ())
+        for repository in (entry["locationOrLoadError"] or {}).get("repositories", ())
+        for job in repository["jobs"]
+    )
+
+
 def parse_assets(data: Mapping[str, Any]) -> tuple[MappedAsset, ...]:
     """Take the assets out of the answer to MAPPED_ASSETS."""
     return tuple(map(_asset, data["assetNodes"]))
 
 
-def parse_moment(data: Mapping[str, Any]) -> MomentInPartitions | Refusal:
+def parse_moments(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], MomentInPartitions]:
     """Take the keys around a moment out of the answer to PARTITION_AT."""
-    node = data["assetNodeOrError"]
-    if node["__typename"] != "AssetNode":
-        return refusal_of(node)
     names = ("oldest", "newest", "before", "at", "after")
-    return MomentInPartitions(**{name: _partition_keys(node[name]) for name in names})
+    return {
+        _key(node): MomentInPartitions(**{name: _partition_keys(node[name]) for name in names})
+        for node in data["assetNodes"]
+    }
 
 
-def parse_partition_keys(data: Mapping[str, Any]) -> PartitionKeys | Refusal:
-    """Take a page of keys out of the answer to PARTITION_KEYS."""
-    node = data["assetNodeOrError"]
-    return (
-        _partition_keys(node["partitionKeyConnection"])
-        if node["__typename"] == "AssetNode"
-        else refusal_of(node)
-    )
+def parse_partition_keys(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], PartitionKeys]:
+    """Take a page of keys of each asset out of the answer to PARTITION_KEYS."""
+    return {_key(node): _partition_keys(node["partitionKeyConnection"]) for node in data["assetNodes"]}
 
 
-def parse_dimensions(data: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]] | Refusal:
-    """Take the keys of each dimension out of the answer to PARTITION_DIMENSIONS."""
-    node = data["assetNodeOrError"]
-    if node["__typename"] != "AssetNode":
-        return refusal_of(node)
-    return {each["name"]: tuple(each["partitionKeys"]) for each in node["partitionKeysByDimension"]}
+def parse_dimensions(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Take the keys of each dimension of each asset out of the answer to PARTITION_DIMENSIONS."""
+    return {
+        _key(node): tuple(tuple(each["partitionKeys"]) for each in node["partitionKeysByDimension"])
+        for node in data["assetNodes"]
+    }
 
 
 def parse_locations(data: Mapping[str, Any]) -> tuple[CodeLocation, ...]:
@@ -123,7 +129,8 @@ def _asset(node: Mapping[str, Any]) -> MappedAsset:
 def _partitions(definition: Mapping[str, Any] | None) -> Partitions | None:
     if definition is None:
         return None
-    return Partitions(definition["type"], tuple(each["name"] for each in definition["dimensionTypes"]))
+    names = tuple(each["name"] for each in definition["dimensionTypes"])
+    return Partitions(definition["type"], names, definition["fmt"] or "")
 
 
 def _partition_keys(connection: Mapping[str, Any] | None) -> PartitionKeys:

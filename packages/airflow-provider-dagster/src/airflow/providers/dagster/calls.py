@@ -26,6 +26,7 @@ from airflow.providers.dagster.model import (
 __all__ = [
     "assets",
     "events",
+    "jobs",
     "launch",
     "locations",
     "mapping_index",
@@ -40,6 +41,8 @@ __all__ = [
     "terminate",
     "version",
 ]
+
+Keys = Iterable[Sequence[str]]
 
 _EVENTS_PER_PAGE = 1000
 _RUNS_PER_KEY = 100
@@ -64,40 +67,38 @@ def repository_mappings(repository: Repository) -> Call[tuple[AssetReference, ..
     return Call(graphql.REPOSITORY_MAPPINGS, {"repository": selector}, answers.parse_repository_mappings)
 
 
-def assets(keys: Iterable[Sequence[str]]) -> Call[tuple[MappedAsset, ...]]:
+def assets(keys: Keys) -> Call[tuple[MappedAsset, ...]]:
     """Ask for the assets with these keys; those that Dagster does not have are left out."""
     return Call(graphql.MAPPED_ASSETS, {"keys": graphql.asset_keys_input(keys)}, answers.parse_assets)
 
 
-def partition_at(key: Sequence[str], moment: int, *, newest: int) -> Call[MomentInPartitions]:
-    """Ask for the partition keys around a moment, in seconds since the epoch, and for so many of the newest."""
+def partition_at(
+    keys: Keys, moment: int, *, newest: int
+) -> Call[Mapping[tuple[str, ...], MomentInPartitions]]:
+    """Ask for the partition keys of assets around a moment, in seconds since the epoch, and for some of the newest."""
     variables = {
-        "key": graphql.asset_key_input(key),
+        "keys": graphql.asset_keys_input(keys),
         "before": partition_cursors.windows_until(moment),
         "at": partition_cursors.windows_from(moment),
         "after": partition_cursors.windows_from(moment + 1),
         "limit": newest,
     }
-    return Call(graphql.PARTITION_AT, variables, answers.parse_moment)
+    return Call(graphql.PARTITION_AT, variables, answers.parse_moments)
 
 
 def partition_keys(
-    key: Sequence[str], *, limit: int, cursor: str | None = None, ascending: bool = True
-) -> Call[PartitionKeys]:
-    """Ask for a page of the partition keys of an asset."""
-    variables = {
-        "key": graphql.asset_key_input(key),
-        "limit": limit,
-        "ascending": ascending,
-        "cursor": cursor,
-    }
+    keys: Keys, *, limit: int, cursor: str | None = None
+) -> Call[Mapping[tuple[str, ...], PartitionKeys]]:
+    """Ask for a page of the partition keys of assets."""
+    variables = {"keys": graphql.asset_keys_input(keys), "limit": limit, "cursor": cursor}
     return Call(graphql.PARTITION_KEYS, variables, answers.parse_partition_keys)
 
 
-def partition_dimensions(key: Sequence[str]) -> Call[Mapping[str, tuple[str, ...]]]:
-    """Ask for all keys of each dimension of a multi-dimensional partitions definition."""
-    variables = {"key": graphql.asset_key_input(key)}
-    return Call(graphql.PARTITION_DIMENSIONS, variables, answers.parse_dimensions)
+def partition_dimensions(keys: Keys) -> Call[Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]]]:
+    """Ask for all keys of each dimension of multi-dimensional partitions definitions."""
+    return Call(
+        graphql.PARTITION_DIMENSIONS, {"keys": graphql.asset_keys_input(keys)}, answers.parse_dimensions
+    )
 
 
 def materializations(key: Sequence[str], partition: str | None, after: float) -> Call[tuple[str, ...]]:
@@ -108,6 +109,11 @@ def materializations(key: Sequence[str], partition: str | None, after: float) ->
         "after": str(int(after * 1000)),
     }
     return Call(graphql.MATERIALIZATIONS, variables, run_answers.parse_materializations)
+
+
+def jobs() -> Call[tuple[Work, ...]]:
+    """Ask for all jobs, each as what a run of it would be."""
+    return Call(graphql.JOBS, {}, answers.parse_jobs)
 
 
 def locations() -> Call[tuple[CodeLocation, ...]]:

@@ -11,6 +11,7 @@ from airflow.providers.dagster.model import Work
 __all__ = [
     "DOCUMENTS",
     "EVENTS",
+    "JOBS",
     "LAUNCH",
     "LOCATIONS",
     "MAPPED_ASSETS",
@@ -69,45 +70,52 @@ MAPPED_ASSETS = """query AirflowMappedAssets($keys: [AssetKeyInput!]!) {
   assetNodes(assetKeys: $keys) {
     assetKey { path }
     isExecutable
-    partitionDefinition { type dimensionTypes { name } }
+    partitionDefinition { type fmt dimensionTypes { name } }
     repository { name location { name } }
     metadataEntries { ... on JsonMetadataEntry { label jsonString } }
   }
 }"""
 
 PARTITION_AT = """query AirflowPartitionAt(
-  $key: AssetKeyInput!, $before: String!, $at: String!, $after: String!, $limit: Int!
+  $keys: [AssetKeyInput!]!, $before: String!, $at: String!, $after: String!, $limit: Int!
 ) {
-  assetNodeOrError(assetKey: $key) {
-    __typename
-    ... on AssetNode {
-      oldest: partitionKeyConnection(limit: 1, ascending: true) { results cursor }
-      newest: partitionKeyConnection(limit: $limit, ascending: false) { results cursor hasMore }
-      before: partitionKeyConnection(limit: 1, ascending: false, cursor: $before) { results cursor }
-      at: partitionKeyConnection(limit: 1, ascending: true, cursor: $at) { results }
-      after: partitionKeyConnection(limit: 1, ascending: true, cursor: $after) { results }
-    }
-    ... on AssetNotFoundError { message }
+  assetNodes(assetKeys: $keys) {
+    assetKey { path }
+    oldest: partitionKeyConnection(limit: 1, ascending: true) { results cursor }
+    newest: partitionKeyConnection(limit: $limit, ascending: false) { results cursor }
+    before: partitionKeyConnection(limit: 1, ascending: false, cursor: $before) { results cursor }
+    at: partitionKeyConnection(limit: 1, ascending: true, cursor: $at) { results }
+    after: partitionKeyConnection(limit: 1, ascending: true, cursor: $after) { results }
   }
 }"""
 
-PARTITION_KEYS = """query AirflowPartitionKeys(
-  $key: AssetKeyInput!, $limit: Int!, $ascending: Boolean!, $cursor: String
-) {
-  assetNodeOrError(assetKey: $key) {
-    __typename
-    ... on AssetNode {
-      partitionKeyConnection(limit: $limit, ascending: $ascending, cursor: $cursor) { results cursor hasMore }
-    }
-    ... on AssetNotFoundError { message }
+PARTITION_KEYS = """query AirflowPartitionKeys($keys: [AssetKeyInput!]!, $limit: Int!, $cursor: String) {
+  assetNodes(assetKeys: $keys) {
+    assetKey { path }
+    partitionKeyConnection(limit: $limit, ascending: true, cursor: $cursor) { results cursor hasMore }
   }
 }"""
 
-PARTITION_DIMENSIONS = """query AirflowPartitionDimensions($key: AssetKeyInput!) {
-  assetNodeOrError(assetKey: $key) {
+PARTITION_DIMENSIONS = """query AirflowPartitionDimensions($keys: [AssetKeyInput!]!) {
+  assetNodes(assetKeys: $keys) {
+    assetKey { path }
+    partitionKeysByDimension { name partitionKeys }
+  }
+}"""
+
+JOBS = """query AirflowJobs {
+  workspaceOrError {
     __typename
-    ... on AssetNode { partitionKeysByDimension { name partitionKeys } }
-    ... on AssetNotFoundError { message }
+    ... on Workspace {
+      locationEntries {
+        name
+        locationOrLoadError {
+          __typename
+          ... on RepositoryLocation { repositories { name jobs { name } } }
+        }
+      }
+    }
+    ... on PythonError { message }
   }
 }"""
 
@@ -215,7 +223,7 @@ TERMINATE = """mutation AirflowTerminate($runId: String!) {
 }"""
 
 DOCUMENTS = (
-    *(EVENTS, LAUNCH, LOCATIONS, MAPPED_ASSETS, MAPPING_INDEX, MATERIALIZATIONS),
+    *(EVENTS, JOBS, LAUNCH, LOCATIONS, MAPPED_ASSETS, MAPPING_INDEX, MATERIALIZATIONS),
     *(PARTITION_AT, PARTITION_DIMENSIONS, PARTITION_KEYS, REPOSITORY_MAPPINGS),
     *(RUN, RUNS, RUN_ASSETS, TERMINATE, VERSION),
 )

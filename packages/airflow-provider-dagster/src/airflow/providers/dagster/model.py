@@ -85,10 +85,12 @@ class Partitions:
     Args:
         kind: Dagster's name for the kind of its definition.
         dimensions: Names of the dimensions, in the order in which a key names them; one unless there are several.
+        key_format: How `strftime` writes a key of time windows, empty for other kinds.
     """
 
     kind: str
     dimensions: tuple[str, ...] = ("default",)
+    key_format: str = ""
 
 
 @dataclass(frozen=True)
