@@ -5,15 +5,8 @@ from typing import cast
 import pytest
 
 from airflow.providers.dagster import answers, graphql, run_answers, wire
-from airflow.providers.dagster.model import (
-    AssetMapping,
-    CodeLocation,
-    FailedStep,
-    Materialized,
-    Refusal,
-    RunStatus,
-    Work,
-)
+from airflow.providers.dagster.assets import AssetMapping
+from airflow.providers.dagster.model import CodeLocation, FailedStep, Materialized, Refusal, RunStatus, Work
 
 
 def node(*entries: dict[str, str]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 import pytest
 
+from airflow.providers.dagster.assets import AssetMapping, AssetReference, MappedAsset
 from airflow.providers.dagster.exceptions import AmbiguousAssets, NothingToRun
-from airflow.providers.dagster.model import AssetMapping, AssetReference, MappedAsset
 from airflow.providers.dagster.selection import Selection, Wanted, select_assets, wanted_keys
 from airflow.providers.dagster.targets import MappedToDag, MappedToTask, Target
 
@@ -94,7 +94,7 @@ def test_what_no_longer_says_that_it_is_mapped_is_not_run() -> None:
     reference = AssetReference(("a",), (AssetMapping("prod", "etl", "g.load"),))
     wanted = Wanted("prod", "etl", "g.load")
 
-    with pytest.raises(NothingToRun, match="It maps no asset|For DAG 'etl' it maps g.load"):
+    with pytest.raises(NothingToRun, match=r"For DAG 'etl' it maps g\.load"):
         select_assets([asset("a", ("prod", "etl", "other"))], [reference], wanted)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ class FakeAssets:
         self.broken_locations: dict[str, str] = {}
         self.loading_locations: list[str] = []
         self.versions: dict[str, int] = {}
+        self._process = uuid.uuid4().hex  # a Dagster that takes over a port is another one
 
     def add(self, key: str, location: str, repository: str, *, is_executable: bool) -> Node:
         """Define an asset, `a/b`."""
@@ -158,12 +160,12 @@ class FakeAssets:
                 _location(name, "LOADED", {"__typename": "PythonError", "message": message})
                 for name, message in self.broken_locations.items()
             ),
-            *(
-                _location(name, "LOADED", self._loaded(name, places), self.versions.get(name, 0))
-                for name in names
-            ),
+            *(_location(name, "LOADED", self._loaded(name, places), self._version(name)) for name in names),
         ]
         return {"workspaceOrError": {"__typename": "Workspace", "locationEntries": entries}}
+
+    def _version(self, location: str) -> str:
+        return f"{self._process}-{self.versions.get(location, 0)}"
 
     def _loaded(self, name: str, places: Iterable[tuple[str, str]]) -> dict[str, Any]:
         jobs = [{"name": job} for location, job in self.jobs if location == name]
@@ -178,11 +180,11 @@ def _cut(node: Node, *names: str) -> Node:
     return {name: node[name] for name in names}
 
 
-def _location(name: str, status: str, loaded: Mapping[str, Any], version: int = 0) -> dict[str, Any]:
+def _location(name: str, status: str, loaded: Mapping[str, Any], version: str = "") -> dict[str, Any]:
     return {
         "name": name,
         "loadStatus": status,
-        "versionKey": f"{name}-{version}",
-        "updatedTimestamp": float(version),
+        "versionKey": version,
+        "updatedTimestamp": 0.0,
         "locationOrLoadError": loaded or None,
     }

@@ -7,18 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from airflow.providers.dagster import wire
-from airflow.providers.dagster.model import (
+from airflow.providers.dagster.assets import (
     AssetMapping,
     AssetReference,
-    CodeLocation,
     MappedAsset,
     MappingIndex,
     MomentInPartitions,
     PartitionKeys,
     Partitions,
     Repository,
-    Work,
 )
+from airflow.providers.dagster.model import CodeLocation, Work
 from airflow.providers.dagster.run_answers import message_of
 
 __all__ = [

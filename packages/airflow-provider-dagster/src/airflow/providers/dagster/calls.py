@@ -7,21 +7,16 @@ from functools import partial
 from typing import Any
 
 from airflow.providers.dagster import answers, graphql, partition_cursors, run_answers, wire
-from airflow.providers.dagster.exchange import Call
-from airflow.providers.dagster.model import (
+from airflow.providers.dagster.assets import (
     AssetReference,
-    CodeLocation,
-    EventPage,
     MappedAsset,
     MappingIndex,
-    Materialized,
     MomentInPartitions,
     PartitionKeys,
-    Refusal,
     Repository,
-    Run,
-    Work,
 )
+from airflow.providers.dagster.exchange import Call
+from airflow.providers.dagster.model import CodeLocation, EventPage, Materialized, Refusal, Run, Work
 
 __all__ = [
     "assets",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow.providers.dagster import calls
+from airflow.providers.dagster.assets import AssetReference, Repository
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.mapping_cache import MappingCache
-from airflow.providers.dagster.model import AssetReference, Repository
 from airflow.providers.dagster.patience import Patience
 from airflow.providers.dagster.ports import Log
 from airflow.providers.dagster.selection import Selection, Wanted, select_assets, wanted_keys

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.dagster.model import AssetMapping, AssetReference, Repository
+from airflow.providers.dagster.assets import AssetMapping, AssetReference, Repository
 
 __all__ = ["MappingCache"]
 

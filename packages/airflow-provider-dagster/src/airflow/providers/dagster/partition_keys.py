@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from airflow.providers.dagster import calls
+from airflow.providers.dagster.assets import MappedAsset, MomentInPartitions, PartitionKeys
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.exceptions import InvalidPartition
-from airflow.providers.dagster.model import MappedAsset, MomentInPartitions, PartitionKeys
 from airflow.providers.dagster.partition_cursors import keys_after, window_end, window_start, windows_from
 from airflow.providers.dagster.patience import Patience
 

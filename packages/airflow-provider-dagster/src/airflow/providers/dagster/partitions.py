@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.exceptions import InvalidPartition
-from airflow.providers.dagster.model import PARTITION_TAG, MappedAsset
+from airflow.providers.dagster.model import PARTITION_TAG
 from airflow.providers.dagster.partition_keys import PartitionCheck
 
 __all__ = ["PARTITION_SOURCES", "Choice", "choose_partition", "partition_tags"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from airflow.providers.dagster.assets import AssetMapping, AssetReference, MappedAsset
 from airflow.providers.dagster.exceptions import AmbiguousAssets, NothingToRun
-from airflow.providers.dagster.model import AssetMapping, AssetReference, MappedAsset
 from airflow.providers.dagster.targets import MappedToDag, MappedToTask, Target
 
 __all__ = ["Selection", "Wanted", "by_place", "select_assets", "wanted_keys"]

@@ -15,12 +15,13 @@ from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissi
 )
 
 from airflow.providers.dagster import calls
+from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.exceptions import NothingToRun
 from airflow.providers.dagster.launching import Attempt
 from airflow.providers.dagster.lookup import Lookup
 from airflow.providers.dagster.mapping_cache import MappingCache
-from airflow.providers.dagster.model import MappedAsset, Work
+from airflow.providers.dagster.model import Work
 from airflow.providers.dagster.operators.launch import (
     ASSET_KEYS_XCOM_KEY,
     RUN_IDS_XCOM_KEY,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
-from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
     AirflowTaskTimeout,
@@ -15,11 +14,13 @@ from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissi
 )
 
 from airflow.providers.dagster import wire
+from airflow.providers.dagster.airflow_ui import dag_run_url
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.event import DagsterRunEvent, Outcome
 from airflow.providers.dagster.exceptions import DagsterError, DagsterRunDeleted, NothingToRun
 from airflow.providers.dagster.following import Following, end_runs
 from airflow.providers.dagster.hooks.dagster import DagsterHook
+from airflow.providers.dagster.intents import intents_of
 from airflow.providers.dagster.launching import Attempt, Launcher, raise_if_not_loaded
 from airflow.providers.dagster.links.dagster import RUN_URL_XCOM_KEY, DagsterRunLink
 from airflow.providers.dagster.model import Materialized, Run, Work
@@ -232,8 +233,8 @@ class DagsterLaunchOperator(BaseOperator):
             attempt.key,
             self._way_back(attempt),
         )
-        intents = _StoredIntents(context["task_state_store"], attempt.key)
-        launcher = Launcher(dagster, attempt, intents, SystemClock(), self.log)
+        clock = SystemClock()
+        launcher = Launcher(dagster, attempt, intents_of(context, clock), clock, self.log)
         for work in plan.works:
             run = launcher.attach_or_launch(work)
             self._runs.append(run)
@@ -277,28 +278,7 @@ def _return_value(made: Sequence[Materialized], summary: dict[str, list[str]]) -
     return next(iter(values.values())) if len(values) == 1 else values
 
 
-class _StoredIntents:
-    """Launch intents in Airflow's store of the task instance, which outlives a try."""
-
-    def __init__(self, store: Any, key: str) -> None:  # noqa: ANN401 - Airflow's accessor
-        self._store = store
-        # The store also outlives a clear, hence the launch key in the name.
-        self._name = f"dagster_launch_{key}"
-
-    def get(self) -> float | None:
-        sent = self._store.get(self._name)
-        return float(sent) if isinstance(sent, int | float) else None
-
-    def set(self, sent: float) -> None:
-        self._store.set(self._name, sent)
-
-    def clear(self) -> None:
-        self._store.delete(self._name)
-
-
 def _attempt(instance: str, ti: Any) -> Attempt:  # noqa: ANN401 - Airflow's task instance
-    base_url = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
-    path = f"/dags/{quote(ti.dag_id, safe='')}/runs/{quote(ti.run_id, safe='')}"
     return Attempt(
         instance=instance,
         dag_id=ti.dag_id,
@@ -307,5 +287,5 @@ def _attempt(instance: str, ti: Any) -> Attempt:  # noqa: ANN401 - Airflow's tas
         map_index=-1 if ti.map_index is None else ti.map_index,
         max_tries=ti.max_tries,
         try_number=ti.try_number,
-        dag_run_url=f"{base_url}{path}" if base_url else "",
+        dag_run_url=dag_run_url(ti.dag_id, ti.run_id),
     )
