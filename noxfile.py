@@ -144,6 +144,14 @@ def minimums(session: nox.Session, part: str) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation of the provider, with every warning an error; it is then in docs/_build."""
+    sync(session, "--all-packages", "--group", "docs")
+    folder = ROOT / PACKAGES["provider"][1] / "docs"
+    session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", str(folder), str(folder / "_build"))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """The wheels and source distributions, into dist/."""
     for distribution, _ in PACKAGES.values():
