@@ -144,6 +144,14 @@ def minimums(session: nox.Session, part: str) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation of the provider, with every warning an error; it is then in docs/_build."""
+    sync(session, "--all-packages", "--group", "docs")
+    folder = ROOT / PACKAGES["provider"][1] / "docs"
+    session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", str(folder), str(folder / "_build"))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """The wheels and source distributions, into dist/."""
     for distribution, _ in PACKAGES.values():
@@ -163,3 +171,17 @@ def peering_with_dbt(session: nox.Session) -> None:
 def screenshot(session: nox.Session) -> None:
     """The README's picture, taken from the running example by a headless Chromium."""
     tell_story(session, "--check", "--picture", "docs/lineage.png")
+
+
+@nox.session(name="benchmark-peering", default=False)
+def benchmark_peering(session: nox.Session) -> None:
+    """Load synthetic Airflows, ours and the peer's in turn; `-- --quick` takes seconds."""
+    sync(session, "--all-packages", "--group", "peer")
+    session.run("python", "benchmarks/peering.py", *session.posargs)
+
+
+@nox.session(name="benchmark-launching", default=False)
+def benchmark_launching(session: nox.Session) -> None:
+    """Launch Dagster runs from Airflow 2.11, ours and the peer's in turn; `-- --quick` takes seconds."""
+    sync(session, "--project", "airflow-2", "--group", "peer")
+    session.run("python", "benchmarks/launching.py", *session.posargs)

@@ -8,11 +8,12 @@ from airflow.providers.dagster.client import DagsterAddress, DagsterClient
 from airflow.providers.dagster.exceptions import DagsterApiError, DagsterError, DagsterLaunchRefused
 from airflow.providers.dagster.intents import AssumedIntents, Intents
 from airflow.providers.dagster.launching import Attempt, Launcher, choose_run
-from airflow.providers.dagster.model import MappedAsset, Run, RunStatus
+from airflow.providers.dagster.model import Run, RunStatus, Work
 from airflow.providers.dagster.testing import FakeClock, FakeDagster, Fault
 
 LOG = logging.getLogger("test")
 ATTEMPT = Attempt("prod", "etl", "manual__1", "load", -1, 2, 1, "https://airflow/dags/etl/runs/manual__1")
+WORK = Work("defs", "__repository__", asset_keys=(("orders",),))
 
 
 @dataclass
@@ -36,12 +37,6 @@ def intents() -> Memory:
     return Memory()
 
 
-@pytest.fixture
-def assets(dagster: FakeDagster, client: DagsterClient) -> tuple[MappedAsset, ...]:
-    dagster.add_asset("orders", ("prod", "etl", "load"))
-    return client.mapped_assets()
-
-
 @dataclass
 class World:
     """Everything that a try of the task works with."""
@@ -50,11 +45,11 @@ class World:
     client: DagsterClient
     clock: FakeClock
     intents: Memory
-    assets: tuple[MappedAsset, ...]
+    work: Work = WORK
 
     def run(self, attempt: Attempt = ATTEMPT, intents: Intents | None = None) -> Run:
         launcher = Launcher(self.client, attempt, intents or self.intents, self.clock, LOG)
-        return launcher.attach_or_launch(self.assets)
+        return launcher.attach_or_launch(self.work)
 
 
 @pytest.fixture
@@ -63,9 +58,8 @@ def world(
     client: DagsterClient,
     clock: FakeClock,
     intents: Memory,
-    assets: tuple[MappedAsset, ...],
 ) -> World:
-    return World(dagster, client, clock, intents, assets)
+    return World(dagster, client, clock, intents)
 
 
 def test_a_run_is_launched_once_with_all_tags(world: World) -> None:
@@ -380,10 +374,9 @@ def test_a_launch_that_cannot_arrive_leaves_no_intent(world: World) -> None:
 def test_a_dagster_that_is_down_is_an_error_within_half_a_minute(clock: FakeClock, intents: Memory) -> None:
     with FakeDagster() as gone:
         client = DagsterClient(DagsterAddress(url=gone.url, conn_id="d"))
-    asset = MappedAsset(("a",), "defs", "r", is_executable=True, is_partitioned=False, mappings=())
 
     with pytest.raises(DagsterApiError, match="cannot be reached"):
-        Launcher(client, ATTEMPT, intents, clock, LOG).attach_or_launch((asset,))
+        Launcher(client, ATTEMPT, intents, clock, LOG).attach_or_launch(WORK)
 
     client.close()
     assert sum(clock.slept) <= 30.0
@@ -417,8 +410,7 @@ def test_a_launch_refused_while_a_location_is_not_loaded_may_be_retried(world: W
 def test_each_code_location_has_a_run_of_its_own(world: World) -> None:
     world.dagster.add_asset("customers", ("prod", "etl", "load"), location="other")
     first = world.run()
-    (other,) = [asset for asset in world.client.mapped_assets() if asset.location == "other"]
-    world.assets = (other,)
+    world.work = Work("other", "__repository__", asset_keys=(("customers",),))
 
     second = world.run()
 

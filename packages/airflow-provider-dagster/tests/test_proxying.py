@@ -157,7 +157,7 @@ def serialized(dag: DAG) -> dict[str, Any]:
 
 
 def without_class(encoded: dict[str, Any], original: BaseOperator) -> dict[str, Any]:
-    own = OF_THE_CLASS | (set(original.template_fields) - {"dagster_conn_id"}) | {"dagster_conn_id"}
+    own = OF_THE_CLASS | set(original.template_fields) | set(DagsterProxyOperator.template_fields)
     return {key: value for key, value in encoded.items() if key not in own}
 
 

@@ -20,7 +20,7 @@ from airflow.providers.dagster import wire
 from airflow.providers.dagster.exceptions import DagsterError
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
 from airflow.providers.dagster.ports import SystemClock
-from airflow.providers.dagster.testing import FakeDagster, Fault
+from airflow.providers.dagster.testing import FakeDagster, FakeKeys, Fault
 from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger
 from airflow.providers.dagster.version_compat import AIRFLOW_3
 
@@ -133,6 +133,7 @@ def test_the_mapped_assets_are_run_and_waited_for(dagster: FakeDagster, run: Cal
     assert fake.asset_keys == [["customers"], ["raw", "orders"]]
     assert outcome.xcoms == {
         "return_value": {"run_ids": [run_id], "asset_keys": ["customers", "raw/orders"]},
+        "dagster_asset_keys": ["customers", "raw/orders"],
         "dagster_run_ids": [run_id],
         "dagster_run_url": f"{dagster.url}/runs/{run_id}",
     }
@@ -143,9 +144,14 @@ def test_the_mapped_assets_are_run_and_waited_for(dagster: FakeDagster, run: Cal
 
 
 def test_the_first_line_says_what_runs_where_and_how_to_go_back(
-    dagster: FakeDagster, run: Callable[..., Outcome], read_log: Callable[[], str]
+    dagster: FakeDagster,
+    run: Callable[..., Outcome],
+    read_log: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("AIRFLOW__DAGSTER__INSTANCE_NAME", "prod")
     dagster.add_asset("orders", TASK)
+    dagster.add_dag_asset("prod", "etl")
 
     run()
 
@@ -217,10 +223,12 @@ def test_the_option_names_this_instance(
     [
         pytest.param(lambda _: None, False, id="nothing mapped"),
         pytest.param(lambda d: d.add_asset("a", TASK, is_executable=False), False, id="not executable"),
-        pytest.param(lambda d: d.add_asset("a", TASK, is_partitioned=True), False, id="partitioned"),
+        pytest.param(lambda d: d.add_asset("a", TASK, partitions=FakeKeys(["x"])), False, id="partitioned"),
         pytest.param(lambda d: d.add_asset("a", TASK, ("test", "etl", "load")), False, id="two instances"),
         pytest.param(lambda d: d.broken_locations.update(defs="boom"), True, id="location not loaded"),
-        pytest.param(lambda d: d.fail("AirflowAssets", *[Fault(status=401)] * 2), True, id="unauthorized"),
+        pytest.param(
+            lambda d: d.fail("AirflowMappingIndex", *[Fault(status=401)] * 2), True, id="unauthorized"
+        ),
     ],
 )
 def test_what_a_person_has_to_mend_is_not_retried(
@@ -259,6 +267,7 @@ def test_a_deferred_task_leaves_behind_what_another_does(
     assert outcome.state == "success"
     assert outcome.xcoms == {
         "return_value": {"run_ids": [run_id], "asset_keys": ["orders"]},
+        "dagster_asset_keys": ["orders"],
         "dagster_run_ids": [run_id],
         "dagster_run_url": f"{dagster.url}/runs/{run_id}",
     }
@@ -303,6 +312,7 @@ def test_what_is_left_behind_names_the_run_in_which_dagster_has_retried(
     assert (outcome.state, outcome.try_number) == ("success", 1)
     assert outcome.xcoms == {
         "return_value": {"run_ids": [retry.run_id], "asset_keys": ["orders"]},
+        "dagster_asset_keys": ["orders"],
         "dagster_run_ids": [retry.run_id],
         "dagster_run_url": f"{dagster.url}/runs/{retry.run_id}",
     }
@@ -413,4 +423,4 @@ def test_killing_never_raises(dagster: FakeDagster, run: Callable[..., Outcome])
 
 
 def test_the_connection_is_templated() -> None:
-    assert DagsterProxyOperator.template_fields == ("dagster_conn_id",)
+    assert DagsterProxyOperator.template_fields[0] == "dagster_conn_id"

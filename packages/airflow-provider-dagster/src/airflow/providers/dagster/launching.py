@@ -9,7 +9,7 @@ from airflow.providers.dagster import wire
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.exceptions import DagsterApiError, DagsterError, DagsterLaunchRefused
 from airflow.providers.dagster.intents import NOTE_SECONDS, Intents
-from airflow.providers.dagster.model import MappedAsset, Run, RunStatus
+from airflow.providers.dagster.model import Run, RunStatus, Work
 from airflow.providers.dagster.patience import PATIENCE_BEFORE_LAUNCH, PATIENCE_WHILE_RUNNING, Patience
 from airflow.providers.dagster.ports import Clock, Log
 
@@ -154,11 +154,11 @@ class Launcher:
         self._patience = Patience(PATIENCE_BEFORE_LAUNCH, clock, log)
         self._open_since = intents.latest()
 
-    def attach_or_launch(self, assets: tuple[MappedAsset, ...]) -> Run:
-        """Follow the run that stands for these assets already, or launch it.
+    def attach_or_launch(self, work: Work) -> Run:
+        """Follow the run that stands for this work already, or launch it.
 
         Args:
-            assets: Assets of one code location.
+            work: What to launch.
 
         Returns:
             The run, in any state.
@@ -167,27 +167,27 @@ class Launcher:
             DagsterLaunchRefused: Dagster declined the launch.
             DagsterError: Dagster cannot be asked, or its code location is not loaded.
         """
-        found, sight = self._look(assets)
+        found, sight = self._look(work)
         open_since = None if self._attempt.try_number - 1 in sight.tries else self._open_since
         if found is None and open_since is not None:
             self._log.info("An earlier try may have launched a run that is not there yet. Looking for it.")
-            found, sight = self._settle(assets, sight, since=open_since)
+            found, sight = self._settle(work, sight, since=open_since)
         if found is not None:
             self._log.info("Found Dagster run %s (%s) of this task.", found.run_id, found.status.value)
             return found
         self._end_older_generations(sight)
-        run = self._launch_until_clear(assets, sight)
+        run = self._launch_until_clear(work, sight)
         self._intents.clear()
         return run
 
-    def _launch_until_clear(self, assets: tuple[MappedAsset, ...], sight: _Sight) -> Run:
+    def _launch_until_clear(self, work: Work, sight: _Sight) -> Run:
         unsure: DagsterApiError | None = None
         for _ in range(LAUNCHES):
-            answer = self._launch(assets)
+            answer = self._launch(work)
             if isinstance(answer, Run):
                 return answer
             unsure = answer
-            run, sight = self._settle(assets, sight, since=self._clock.now())
+            run, sight = self._settle(work, sight, since=self._clock.now())
             if run is not None:
                 return run
         raise DagsterError(
@@ -195,19 +195,19 @@ class Launcher:
             f"without a clear answer, and no run showed up. {unsure}"
         ) from unsure
 
-    def _look(self, assets: tuple[MappedAsset, ...]) -> tuple[Run | None, _Sight]:
+    def _look(self, work: Work) -> tuple[Run | None, _Sight]:
         """Look for the run to follow, once none of them is being canceled."""
         deadline = self._clock.now() + PATIENCE_WHILE_RUNNING
         while True:
-            sight = self._sight(assets[0])
+            sight = self._sight(work)
             run = choose_run(sight.own, self._attempt.try_number)
             if run is None or run.status is not RunStatus.CANCELING:
                 return run, sight
             self._pause_until(deadline, run)
 
-    def _sight(self, asset: MappedAsset) -> _Sight:
+    def _sight(self, work: Work) -> _Sight:
         runs = self._patience.ask(lambda: self._dagster.runs(self._attempt.task_instance_tags))
-        places = {(asset.location, asset.repository), ("", "")}
+        places = {(work.location, work.repository), ("", "")}
         here = [run for run in runs if (run.location, run.repository) in places]
         key = self._attempt.key
         return _Sight(
@@ -216,23 +216,21 @@ class Launcher:
             tries=frozenset(run.try_number for run in here),
         )
 
-    def _settle(
-        self, assets: tuple[MappedAsset, ...], sight: _Sight, *, since: float
-    ) -> tuple[Run | None, _Sight]:
+    def _settle(self, work: Work, sight: _Sight, *, since: float) -> tuple[Run | None, _Sight]:
         """Look until a launch that left then at the latest must have made its run."""
         # A clock elsewhere may be ahead of ours.
         deadline = min(since, self._clock.now()) + SETTLE_SECONDS
         while self._clock.now() < deadline:
             self._clock.sleep(SETTLE_POLL_SECONDS)
-            run, sight = self._look(assets)
+            run, sight = self._look(work)
             if run is not None:
                 return run, sight
         return None, sight
 
-    def _launch(self, assets: tuple[MappedAsset, ...]) -> Run | DagsterApiError:
+    def _launch(self, work: Work) -> Run | DagsterApiError:
         """Launch once; an answer that leaves it open whether there is a run is handed back, not raised."""
         try:
-            return self._patience.ask(lambda: self._send(assets), again_if=_never_arrived)
+            return self._patience.ask(lambda: self._send(work), again_if=_never_arrived)
         except DagsterApiError as error:
             if not error.delivered:
                 raise
@@ -243,10 +241,10 @@ class Launcher:
             raise_if_not_loaded(self._dagster, self._patience, error)
             raise
 
-    def _send(self, assets: tuple[MappedAsset, ...]) -> Run:
+    def _send(self, work: Work) -> Run:
         self._note_intent()
         try:
-            return self._dagster.launch(assets, self._attempt.tags)
+            return self._dagster.launch(work, self._attempt.tags)
         except DagsterApiError as error:
             if not error.delivered:
                 self._intents.clear()
