@@ -102,8 +102,17 @@ class DagsterRunTrigger(BaseTrigger):
     async def _end_if_taken_over(self) -> None:
         """Do in Airflow 2 what Airflow 3.3 asks for by `on_kill`: there a kill breaks the wait off, as a restart does."""
         try:
-            if await look_up(self.task_instance):
-                await self.on_kill()
+            is_taken_over = await look_up(self.task_instance)
+        except Exception:
+            self.log.warning("Dagster runs of this task may go on: its state is unknown.", exc_info=True)
+        else:
+            if is_taken_over:
+                await self._end_runs()
+
+    async def _end_runs(self) -> None:
+        """Terminate what runs in Dagster for the task; best effort, never raises."""
+        try:
+            await self.on_kill()
         except Exception:
             self.log.warning("Dagster runs of this task may go on: they cannot be terminated.", exc_info=True)
 
@@ -112,6 +121,8 @@ class DagsterRunTrigger(BaseTrigger):
             async with asyncio.timeout(self._seconds_left()):
                 runs = await self._ended(dagster)
         except TimeoutError:
+            # Airflow 2 fails a task whose time is over without asking its operator.
+            await self._end_runs()
             return self._stopped(Outcome.TIMED_OUT, "its execution_timeout is over")
         except DagsterRunDeleted as error:
             return self._stopped(Outcome.DELETED, str(error))
