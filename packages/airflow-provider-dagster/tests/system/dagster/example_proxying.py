@@ -6,9 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow.providers.common.compat.sdk import DAG
-from airflow.providers.standard.operators.bash import BashOperator
-
 from airflow.providers.dagster.proxying import proxying_to_dagster
+from airflow.providers.standard.operators.bash import BashOperator
 
 with DAG("example_proxying", schedule=None):
     extract = BashOperator(task_id="extract", bash_command="echo extract")
