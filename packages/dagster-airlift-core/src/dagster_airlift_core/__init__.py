@@ -1,6 +1,7 @@
 """Peer Dagster with Airflow instances: DAGs and tasks become assets, their runs become events."""
 
-from dagster_airlift_core.auth import AirflowAuthBackend, AirflowBasicAuthBackend
+from dagster_airlift_core.auth import AirflowAuthBackend, AirflowTokenAuthBackend
+from dagster_airlift_core.basic_auth import AirflowBasicAuthBackend
 from dagster_airlift_core.definitions import build_defs_from_airflow_instance, load_airflow_dag_asset_specs
 from dagster_airlift_core.errors import (
     AirflowApiError,
@@ -13,6 +14,7 @@ from dagster_airlift_core.errors import (
 )
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.handles import DagHandle, TaskHandle
+from dagster_airlift_core.http_options import HttpOptions
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import (
     assets_with_dag_mappings,
@@ -32,11 +34,13 @@ __all__ = [
     "AirflowNotFound",
     "AirflowPayloadError",
     "AirflowSnapshot",
+    "AirflowTokenAuthBackend",
     "AirflowUnauthorized",
     "AirflowUnreachable",
     "AirliftError",
     "Dag",
     "DagHandle",
+    "HttpOptions",
     "MappingError",
     "SnapshotError",
     "TaskHandle",
