@@ -4,6 +4,7 @@ import os
 import pickle
 from importlib import resources
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -12,16 +13,18 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow.providers.dagster import migration_state
+from airflow.providers.dagster import migration_state, strict_yaml
 from airflow.providers.dagster.migration_state import (
     MAX_BYTES,
+    Copies,
+    MigrationState,
     MigrationStateError,
     TaskState,
     load_migration_state,
 )
 
 TASK = "expected a task like {id: load, migrated: true}"
-TASKS = "expected `tasks:` with a list of tasks like {id: load, migrated: true}"
+TASKS = "expected `tasks:` with a list of tasks like {id: load, migrated: true}, or `migrated: true` for the whole DAG"
 
 
 def write(folder: Path, text: str | bytes, name: str = "etl.yaml") -> Path:
@@ -38,6 +41,29 @@ def test_a_file_says_which_tasks_are_migrated(folder: Path) -> None:
     assert state.path == path
     assert state.tasks == (TaskState("load", True, 2, 5), TaskState("g.check", False, 3, 5))  # noqa: FBT003
     assert state.migrated == {"load"}
+
+
+@pytest.mark.parametrize("key", ["migrated", "proxied"])
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_a_file_may_speak_of_the_whole_dag(folder: Path, key: str, word: str) -> None:
+    path = write(folder, f"# ours\n{key}: {word}")
+
+    state = load_migration_state(folder, "etl")
+
+    assert state == MigrationState(path, whole_dag=word == "true", line=2)
+
+
+def test_the_copies_of_a_mapped_task_run_each_unless_the_file_says_once(folder: Path) -> None:
+    entries = (
+        "{id: a, migrated: true}",
+        "{id: b, migrated: true, mapped: each}",
+        "{id: c, migrated: true, mapped: once}",
+    )
+    write(folder, f"tasks: [{', '.join(entries)}]")
+
+    state = load_migration_state(folder, "etl")
+
+    assert [task.copies for task in state.tasks] == [Copies.EACH, Copies.EACH, Copies.ONCE]
 
 
 def test_without_folder_or_file_nothing_is_migrated(folder: Path) -> None:
@@ -113,9 +139,42 @@ CASES: dict[str, tuple[str, set[str] | str, bool]] = {
         "1:17: unknown key 'migrted', did you mean 'migrated'?",
         True,
     ),
-    "peer's key": (
-        "tasks: [{id: a, proxied: true}]",
-        "1:17: unknown key 'proxied', the keys here are id, migrated",
+    "older key": ("tasks: [{id: a, proxied: true}, {id: b, proxied: false}]", {"a"}, True),
+    "older and newer key": (
+        "tasks: [{id: a, migrated: true, proxied: true}]",
+        "1:42: `proxied` is the older name of `migrated`, keep one of them",
+        True,
+    ),
+    "foreign key": (
+        "tasks: [{id: a, when: true}]",
+        "1:17: unknown key 'when', the keys here are id, migrated, proxied, mapped",
+        True,
+    ),
+    "mapped": ("tasks: [{id: a, migrated: true, mapped: once}]", {"a"}, True),
+    "misspelt mapped": (
+        "tasks: [{id: a, migrated: true, mapped: onec}]",
+        "1:41: expected each or once, found 'onec', did you mean 'once'?",
+        True,
+    ),
+    "foreign mapped": (
+        "tasks: [{id: a, migrated: true, mapped: zzz}]",
+        "1:41: expected each or once, found 'zzz', it is one of each, once",
+        True,
+    ),
+    "mapped is a boolean": (
+        "tasks: [{id: a, migrated: true, mapped: true}]",
+        "1:41: expected each or once, found true",
+        True,
+    ),
+    "whole DAG and tasks": ("migrated: true\ntasks: []", f"1:1: {TASKS}, found both", True),
+    "whole DAG twice": (
+        "migrated: true\nproxied: true",
+        "2:10: `proxied` is the older name of `migrated`, keep one of them",
+        True,
+    ),
+    "whole DAG as text": (
+        "migrated: 'true'",
+        "1:11: expected true or false without quotes, found 'true'",
         True,
     ),
     "misspelt tasks": ("task: []", "1:1: unknown key 'task', did you mean 'tasks'?", True),
@@ -258,11 +317,12 @@ def test_no_bytes_raise_anything_else(folder: Path, text: bytes) -> None:
         assert error.line >= 1  # noqa: PT017
 
 
-def test_the_module_imports_neither_airflow_nor_http() -> None:
-    tree = ast.parse(Path(migration_state.__file__).read_text())
+@pytest.mark.parametrize("module", [migration_state, strict_yaml], ids=["migration_state", "strict_yaml"])
+def test_the_modules_import_neither_airflow_nor_http(module: ModuleType) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text())
 
     imported = {
-        name.split(".")[0]
+        name.removeprefix("airflow.providers.dagster.").split(".")[0]
         for node in ast.walk(tree)
         for name in (
             [alias.name for alias in node.names]

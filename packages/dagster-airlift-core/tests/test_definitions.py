@@ -14,7 +14,7 @@ from dagster_airlift_core import (
     load_airflow_dag_asset_specs,
 )
 from dagster_airlift_core.testing import FakeAirflow
-from dagster_airlift_core.wire import TASK_MAPPING_METADATA_KEY
+from dagster_airlift_core.wire import MAPPED_ASSETS_METADATA_KEY, TASK_MAPPING_METADATA_KEY
 
 DAG_KEY = dg.AssetKey(["prod", "dag", "etl"])
 
@@ -90,6 +90,20 @@ def test_the_dag_asset_reads_the_leaves_of_its_mapped_assets(airflow: AirflowIns
     assert deps == {"orders", "whole"}
 
 
+def test_the_dag_asset_lists_the_assets_of_its_tasks_and_of_the_dag(airflow: AirflowInstance) -> None:
+    defs = peered(
+        airflow,
+        *assets_with_task_mappings("etl", {"extract": [tables]}),
+        *assets_with_dag_mappings({"etl": [dg.AssetSpec(["x/y", "z"])]}),
+    )
+
+    metadata = specs_of(defs)[DAG_KEY].metadata
+
+    assert metadata[MAPPED_ASSETS_METADATA_KEY] == dg.MetadataValue.json(
+        {"tasks": {"extract": [["a"], ["b"]]}, "dag": [["x/y", "z"]]}
+    )
+
+
 def test_a_dag_asset_never_closes_a_circle(
     airflow: AirflowInstance, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -101,7 +115,9 @@ def test_a_dag_asset_never_closes_a_circle(
         )
 
     assert [dep.asset_key for dep in specs_of(defs)[DAG_KEY].deps] == [dg.AssetKey("orders")]
-    assert "The asset of DAG etl cannot depend on circular: these depend on it." in caplog.text
+    metadata = specs_of(defs)[DAG_KEY].metadata
+    assert metadata["Would Close a Circle"] == dg.MetadataValue.json(["circular"])
+    assert "prod/dag/etl cannot depend on circular: that would close a circle." in caplog.text
 
 
 def test_a_mapped_asset_names_its_instance_and_shows_facts(
@@ -207,7 +223,8 @@ def test_everything_else_in_your_definitions_stays(airflow: AirflowInstance) -> 
 
     dg.Definitions.validate_loadable(defs)
     assert defs.jobs == [job]
-    assert len(list(defs.schedules or ())) == len(list(defs.asset_checks or ())) == 1
+    assert len(list(defs.schedules or ())) == 1
+    assert fine in (defs.asset_checks or ())
     assert (defs.resources or {})["warehouse"] == "duckdb"
     assert "team" in defs.metadata
     assert defs.resolve_job_def("job").execute_in_process().success

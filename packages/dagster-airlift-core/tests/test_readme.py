@@ -24,4 +24,4 @@ def test_the_lines_of_the_readme_peer_and_map(fake: FakeAirflow, monkeypatch: py
     keys = {spec.key.to_user_string() for spec in names["defs"].resolve_all_asset_specs()}
     assert len(blocks) == 2
     assert isinstance(names["defs"], dg.Definitions)
-    assert keys == {"prod/dag/etl", "raw", "orders", "lines", "dashboard"}
+    assert keys == {"prod/instance", "prod/dag/etl", "raw", "orders", "lines", "dashboard"}

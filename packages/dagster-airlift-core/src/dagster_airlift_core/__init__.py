@@ -21,10 +21,12 @@ from dagster_airlift_core.mapping import (
     assets_with_multiple_task_mappings,
     assets_with_task_mappings,
 )
-from dagster_airlift_core.snapshot import AirflowSnapshot
+from dagster_airlift_core.model import AirflowAsset, Dag
+from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
 
 __all__ = [
     "AirflowApiError",
+    "AirflowAsset",
     "AirflowAuthBackend",
     "AirflowBasicAuthBackend",
     "AirflowFilter",
@@ -36,9 +38,11 @@ __all__ = [
     "AirflowUnauthorized",
     "AirflowUnreachable",
     "AirliftError",
+    "Dag",
     "DagHandle",
     "HttpOptions",
     "MappingError",
+    "SnapshotError",
     "TaskHandle",
     "assets_with_dag_mappings",
     "assets_with_multiple_task_mappings",

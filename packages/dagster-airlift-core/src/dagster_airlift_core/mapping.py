@@ -43,6 +43,18 @@ class MappingEntry:
 
 
 @dataclass(frozen=True)
+class DagIndex:
+    """Keys of the assets mapped to the tasks of one DAG, and to the DAG; a key is a list of its parts."""
+
+    tasks: dict[str, list[list[str]]]
+    dag: list[list[str]]
+
+    def to_metadata(self) -> JsonMetadataValue:
+        """Return the index as it stands in metadata."""
+        return MetadataValue.json({"tasks": self.tasks, "dag": self.dag})
+
+
+@dataclass(frozen=True)
 class AssetMapping:
     """The assets of each task and DAG of one Airflow instance.
 
@@ -95,6 +107,15 @@ class AssetMapping:
         for handle, keys in (*self.tasks.items(), *self.dags.items()):
             found[handle.dag_id].update(keys)
         return {dag_id: frozenset(keys) for dag_id, keys in found.items()}
+
+    def index_by_dag(self) -> Mapping[str, DagIndex]:
+        """Return what the asset of each DAG says about the assets mapped there, for the Airflow side."""
+        found: dict[str, DagIndex] = defaultdict(lambda: DagIndex({}, []))
+        for handle, keys in self.tasks.items():
+            found[handle.dag_id].tasks[handle.task_id] = [list(key.path) for key in keys]
+        for handle, keys in self.dags.items():
+            found[handle.dag_id].dag.extend(list(key.path) for key in keys)
+        return dict(found)
 
     def with_dag_assets(self, keys: Mapping[str, AssetKey]) -> AssetMapping:
         """Return the mapping with one more asset for each of these DAGs."""

@@ -9,6 +9,15 @@ TASK_MAPPING_METADATA_KEY = "dagster-airlift/task-mapping"
 """Asset metadata: a list of `{airflow_instance, dag_id, task_id}`."""
 DAG_MAPPING_METADATA_KEY = "dagster-airlift/dag-mapping"
 """Asset metadata: a list of `{airflow_instance, dag_id}`."""
+MAPPED_ASSETS_METADATA_KEY = "dagster-airlift/mapped-assets"
+"""Metadata of a DAG asset, JSON: `{"tasks": {task_id: [key, …]}, "dag": [key, …]}`, a key as a list of its parts.
+
+The assets of the same code location that are mapped to the tasks of this DAG, and to the DAG itself.
+"""
+DAG_ASSET_PART = "dag"
+"""The middle part of the key of a DAG asset: `[instance, "dag", dag_id]`."""
+RETURN_VALUE_METADATA_KEY = "airflow/return_value"
+"""Metadata of a materialization: what the Airflow task that Dagster ran for returns, as JSON or as a plain value."""
 
 INSTANCE_FIELD = "airflow_instance"
 DAG_ID_FIELD = "dag_id"

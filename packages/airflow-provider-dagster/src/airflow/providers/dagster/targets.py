@@ -1,0 +1,32 @@
+"""What a proxied task has Dagster run, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["MappedToDag", "MappedToTask", "Target"]
+
+
+@dataclass(frozen=True)
+class MappedToTask:
+    """The assets that are mapped to the task.
+
+    Args:
+        required: Whether a task to which nothing is mapped fails. The tasks of a DAG that is proxied as a whole are
+            not required to have assets of their own: one without ends well at once.
+    """
+
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class MappedToDag:
+    """The assets that are mapped to the DAG of the task, and those that are mapped to the task itself.
+
+    One task of a DAG that is proxied as a whole has it. It fails when nothing is mapped to the DAG, neither as a whole
+    nor to any of its tasks.
+    """
+
+
+Target = MappedToTask | MappedToDag
+"""What a proxied task has Dagster run."""
