@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagster_airlift_core import (
@@ -198,11 +198,36 @@ def test_an_answer_of_any_shape_is_a_page_or_a_value_error(payload: object, name
     assert page.received == len(page.rows) + len(page.bad_rows)
 
 
-@given(dag_ids=st.sets(st.from_regex(r"[\w.-]{1,8}", fullmatch=True), max_size=12), cap=st.integers(1, 5))
-def test_all_dags_are_listed_under_any_cap(dag_ids: set[str], cap: int) -> None:
-    with FakeAirflow(page_cap=cap) as fake:
+@given(
+    dag_ids=st.sets(st.from_regex(r"[\w.-]{1,8}", fullmatch=True), max_size=12),
+    cap=st.integers(1, 5),
+    version=st.sampled_from(VERSIONS),
+)
+@settings(deadline=None, max_examples=30)
+def test_everything_is_listed_under_any_cap(dag_ids: set[str], cap: int, version: str) -> None:
+    with FakeAirflow(page_cap=cap, version=version) as fake:
         for dag_id in dag_ids:
             fake.add_dag(dag_id)
+            fake.add_asset(f"s3://{dag_id}")
+            fake.add_import_error(dag_id, "x")
+            fake.set_run(dag_id, "r1")
         airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
 
         assert {dag.dag_id for dag in airflow.list_dags().rows} == dag_ids
+        assert {asset.uri for asset in airflow.list_airflow_assets().rows} == {
+            f"s3://{one}" for one in dag_ids
+        }
+        assert {problem.file for problem in airflow.list_import_problems().rows} == dag_ids
+        assert runs(airflow) == dag_ids
+
+
+def runs(airflow: AirflowInstance) -> set[str]:
+    window = Window(airflow.server_time() - timedelta(days=2), None)
+    found: set[str] = set()
+    token: str | None = None
+    while True:
+        page = airflow.list_successful_dag_runs(window, token)
+        found |= {run.dag_id for run in page.rows}
+        token = page.next_page
+        if token is None:
+            return found

@@ -38,9 +38,15 @@ class HttpOptions:
             url: URL of Airflow's web server.
 
         Raises:
-            ValueError: The URL is none, or it is one of `http` to another machine and that is not allowed.
+            ValueError: The URL is none, it holds a password, or it is one of `http` to another machine and
+                that is not allowed.
         """
         parts = urlsplit(url)
+        if parts.username or parts.password:
+            raise ValueError(
+                "There is a username or a password in the URL of Airflow's web server, and URLs show in links "
+                "and errors. Give them to AirflowBasicAuthBackend instead."
+            )
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(
                 f"{url!r} is no URL of a web server. Give one like 'https://airflow.example.com'."
