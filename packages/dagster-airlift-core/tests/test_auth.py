@@ -68,7 +68,9 @@ def test_a_token_that_is_no_jwt_is_used_until_it_is_refused(
 def test_a_missing_permission_does_not_log_in_again(fake: FakeAirflow, airflow: AirflowInstance) -> None:
     fake.reply(Reply(403, {"detail": "Forbidden"}), path="/dags")
 
-    with pytest.raises(AirflowUnauthorized, match="Give the user the role Viewer, or at least `can read on DAGs`"):
+    with pytest.raises(
+        AirflowUnauthorized, match="Give the user the role Viewer, or at least `can read on DAGs`"
+    ):
         airflow.list_dags()
 
     assert logins(fake) == 1
