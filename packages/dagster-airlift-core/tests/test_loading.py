@@ -106,9 +106,7 @@ def test_without_airflow_and_without_a_snapshot_your_own_definitions_load(tmp_pa
     assert "127.0.0.1:9" in reason
 
 
-def test_a_damaged_snapshot_is_told_and_replaced(
-    airflow: AirflowInstance, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_snapshot_is_told_and_replaced(airflow: AirflowInstance, tmp_path: Path) -> None:
     path = tmp_path / "prod.json"
     path.write_text("nonsense")
 
