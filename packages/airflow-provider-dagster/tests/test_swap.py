@@ -8,11 +8,13 @@ from airflow.providers.standard.operators.python import BranchPythonOperator, Sh
 from airflow.providers.dagster.contexts import build_outside_dags
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator
 from airflow.providers.dagster.swap import KEPT, OWN, REFUSED, refusal
+from airflow.providers.dagster.version_compat import AIRFLOW_3
 
 
 def test_every_argument_of_an_operator_has_a_rule() -> None:
     arguments = set(inspect.signature(BaseOperator.__init__).parameters) - {"self", "kwargs"}
-    attributes = {"task_display_name": "_task_display_name", "logger_name": "_logger_name"}
+    display_name = "_task_display_name" if AIRFLOW_3 else "_task_display_property_value"
+    attributes = {"task_display_name": display_name, "logger_name": "_logger_name"}
     hooks = {"pre_execute": "_pre_execute_hook", "post_execute": "_post_execute_hook"}
 
     rules = {*KEPT, *REFUSED, *OWN}

@@ -14,7 +14,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_lines_of_the_readme_peer_and_map(fake: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_PASSWORD", "secret")
-    fake.users = {"dagster": "secret"}
+    fake.users["dagster"] = "secret"
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     names: dict[str, Any] = {}
 

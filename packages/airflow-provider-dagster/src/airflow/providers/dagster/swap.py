@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
+from airflow.providers.dagster.version_compat import AIRFLOW_3, decides_what_follows
+
 __all__ = ["KEPT", "OWN", "REFUSED", "Task", "refusal", "swap"]
 
 Task = BaseOperator | MappedOperator
 
+_OF_AIRFLOW_2 = ("sla", "_task_display_property_value")
+_OF_AIRFLOW_3 = (
+    *("default_args", "retry_policy", "returns_dag_result", "render_template_as_native_obj"),
+    "_task_display_name",
+)
+
 KEPT = (
     *("owner", "email", "email_on_retry", "email_on_failure", "run_as_user"),
-    *("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry_policy"),
+    *("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay"),
     *("start_date", "end_date", "execution_timeout"),
     *("depends_on_past", "ignore_first_depends_on_past", "wait_for_downstream"),
     "wait_for_past_depends_before_skipping",
-    *("params", "default_args", "priority_weight", "weight_rule", "queue", "pool", "pool_slots", "resources"),
+    *("params", "priority_weight", "weight_rule", "queue", "pool", "pool_slots", "resources"),
     *(
         "executor",
         "executor_config",
@@ -25,17 +33,18 @@ KEPT = (
     *("on_execute_callback", "on_failure_callback", "on_success_callback"),
     *("on_retry_callback", "on_skipped_callback"),
     *("trigger_rule", "is_setup", "is_teardown", "on_failure_fail_dagrun"),  # the last after is_teardown
-    *("do_xcom_push", "multiple_outputs", "returns_dag_result", "render_template_as_native_obj"),
+    *("do_xcom_push", "multiple_outputs"),
     *("inlets", "outlets", "doc", "doc_md", "doc_json", "doc_yaml", "doc_rst"),
-    *("_task_display_name", "_logger_name", "allow_nested_operators"),
+    *("_logger_name", "allow_nested_operators"),
+    *(_OF_AIRFLOW_3 if AIRFLOW_3 else _OF_AIRFLOW_2),
 )
 """Attributes that the new operator takes over, in the order in which they are set."""
 
 REFUSED = ("_pre_execute_hook", "_post_execute_hook")
 """Attributes that belong to the work of the old operator: a task that has one is not swapped."""
 
-OWN = ("task_id", "dag", "task_group", "sla")
-"""Arguments of every operator that the swap itself sees to, or that Airflow 3 ignores."""
+OWN = ("task_id", "dag", "task_group", "default_args", "sla", "task_concurrency")
+"""Arguments of every operator that the swap itself sees to, or that this Airflow turns into others or ignores."""
 
 
 def refusal(task: Task) -> str | None:
@@ -53,7 +62,7 @@ def refusal(task: Task) -> str | None:
         return (
             "it is in a dynamically mapped task group, and what its copies would run in Dagster is not known"
         )
-    if task.inherits_from_skipmixin:
+    if decides_what_follows(task):
         return "it decides what runs after it, and only Airflow can take that decision"
     readers = sorted(str(node.node_id) for node in task.iter_mapped_dependants())
     if readers:
