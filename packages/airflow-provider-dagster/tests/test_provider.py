@@ -98,7 +98,9 @@ def test_functions_are_short_and_import_nothing(path: Path) -> None:
             body = node.body[1:] if ast.get_docstring(node) else node.body
             lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
             assert lines <= 40, node.name
-            assert not [n for n in ast.walk(node) if isinstance(n, ast.Import | ast.ImportFrom)], node.name
+            imports = [n for n in ast.walk(node) if isinstance(n, ast.Import | ast.ImportFrom)]
+            # Airflow loads the policy in all of its processes, and what it needs only where it is used.
+            assert not imports or path.name == "policy.py", node.name
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)

@@ -18,7 +18,8 @@ from airflow.utils.session import create_session
 
 from airflow.providers.dagster import wire
 from airflow.providers.dagster.exceptions import DagsterError
-from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
+from airflow.providers.dagster.operators.dagster import DagsterProxyOperator
+from airflow.providers.dagster.operators.unreadable import UnreadableStateOperator
 from airflow.providers.dagster.ports import SystemClock
 from airflow.providers.dagster.testing import FakeDagster, Fault
 from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger

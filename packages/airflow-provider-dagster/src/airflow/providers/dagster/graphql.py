@@ -40,6 +40,11 @@ __all__ = [
     "runs_variables",
 ]
 
+_MAPPINGS = {
+    wire.TASK_MAPPING_METADATA_KEY: (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD, wire.TASK_ID_FIELD),
+    wire.DAG_MAPPING_METADATA_KEY: (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD),
+}
+
 VERSION = "query AirflowVersion { version }"
 
 ASSETS = """query AirflowAssets {
@@ -238,20 +243,21 @@ def _asset(node: Mapping[str, Any]) -> MappedAsset:
 def _mappings(entries: Iterable[Mapping[str, Any]]) -> Iterator[AssetMapping]:
     """Read the mapping metadata; an entry that is not one is nobody's mapping."""
     for entry in entries:
-        if entry.get("label") != wire.TASK_MAPPING_METADATA_KEY:
+        names = _MAPPINGS.get(entry.get("label", ""))
+        if names is None:
             continue
         value: object = json.loads(entry["jsonString"])
         for item in cast("list[object]", value) if isinstance(value, list) else ():
-            mapping = _mapping(item)
+            mapping = _mapping(item, names)
             if mapping is not None:
                 yield mapping
 
 
-def _mapping(item: object) -> AssetMapping | None:
+def _mapping(item: object, names: Sequence[str]) -> AssetMapping | None:
     if not isinstance(item, dict):
         return None
     fields = cast("dict[object, object]", item)
-    values = [fields.get(field) for field in (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD, wire.TASK_ID_FIELD)]
+    values = [fields.get(name) for name in names]
     texts = [value for value in values if isinstance(value, str)]
     return AssetMapping(*texts) if len(texts) == len(values) else None
 

@@ -55,11 +55,11 @@ class RunStatus(Enum):
 
 @dataclass(frozen=True)
 class AssetMapping:
-    """One Airflow task that an asset is mapped to."""
+    """One Airflow task, or with an empty task id one whole DAG, that an asset is mapped to."""
 
     instance: str
     dag_id: str
-    task_id: str
+    task_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from airflow.providers.dagster.exceptions import AmbiguousAssets, DagsterLaunchRefused, NothingToRun
 from airflow.providers.dagster.model import AssetMapping, MappedAsset
+from airflow.providers.dagster.targets import MappedToDag, MappedToTask, Target
 
 __all__ = ["Selection", "select_assets"]
 
@@ -31,8 +32,15 @@ class Selection:
         return ", ".join(asset.name for assets in self.by_location for asset in assets)
 
 
-def select_assets(assets: Sequence[MappedAsset], *, instance: str, dag_id: str, task_id: str) -> Selection:
-    """Choose the assets that are mapped to one task.
+def select_assets(
+    assets: Sequence[MappedAsset],
+    *,
+    instance: str,
+    dag_id: str,
+    task_id: str,
+    target: Target = MappedToTask(),  # noqa: B008 - a frozen value
+) -> Selection:
+    """Choose the assets that a task runs.
 
     Args:
         assets: All mapped assets of a Dagster instance.
@@ -40,41 +48,47 @@ def select_assets(assets: Sequence[MappedAsset], *, instance: str, dag_id: str, 
             instance is mapped to the task.
         dag_id: DAG of the task.
         task_id: Task id, with its task groups.
+        target: Whether those of the DAG are among them, and whether there must be any.
 
     Returns:
-        The assets, by code location, in a stable order.
+        The assets, by code location, in a stable order; none where that is allowed.
 
     Raises:
-        NothingToRun: No asset is mapped to the task, or Dagster cannot run one that is.
+        NothingToRun: No asset is mapped where there must be one, or Dagster cannot run one that is.
         AmbiguousAssets: Several Airflow instances are mapped to the task and this one has no name.
         DagsterLaunchRefused: An asset is partitioned.
     """
-    mapped = {
-        asset: mapping
+    task_ids = {task_id, ""} if isinstance(target, MappedToDag) else {task_id}
+    of_dag = {
+        (asset, mapping)
         for asset in assets
         for mapping in asset.mappings
-        if (mapping.dag_id, mapping.task_id) == (dag_id, task_id) and instance in {"", mapping.instance}
+        if mapping.dag_id == dag_id and instance in {"", mapping.instance}
     }
+    mapped = {asset: mapping for asset, mapping in of_dag if mapping.task_id in task_ids}
     if not mapped:
+        has_nothing_to_do = bool(of_dag) if isinstance(target, MappedToDag) else not target.required
+        if has_nothing_to_do:
+            return Selection(instance, ())
         raise NothingToRun(_nothing_mapped(assets, instance=instance, dag_id=dag_id, task_id=task_id))
     chosen = sorted(mapped, key=lambda asset: (asset.location, asset.repository, asset.key))
-    named = instance or _only_instance(mapped.keys(), dag_id=dag_id, task_id=task_id)
+    named = instance or _only_instance(mapped.keys(), dag_id=dag_id, task_ids=task_ids)
     _check_runnable(chosen, dag_id=dag_id, task_id=task_id)
     places = dict.fromkeys((asset.location, asset.repository) for asset in chosen)
     groups = (tuple(a for a in chosen if (a.location, a.repository) == place) for place in places)
     return Selection(named, tuple(groups))
 
 
-def _only_instance(assets: Iterable[MappedAsset], *, dag_id: str, task_id: str) -> str:
+def _only_instance(assets: Iterable[MappedAsset], *, dag_id: str, task_ids: set[str]) -> str:
     instances = {
         mapping.instance
         for asset in assets
         for mapping in asset.mappings
-        if (mapping.dag_id, mapping.task_id) == (dag_id, task_id)
+        if mapping.dag_id == dag_id and mapping.task_id in task_ids
     }
     if len(instances) > 1:
         raise AmbiguousAssets(
-            f"Dagster maps assets to task {dag_id}.{task_id} of several Airflow instances: "
+            f"Dagster maps assets to task {dag_id}.{max(task_ids)} of several Airflow instances: "
             f"{_listed(instances)}. Say which one this is in the Airflow option [dagster] instance_name."
         )
     return instances.pop()

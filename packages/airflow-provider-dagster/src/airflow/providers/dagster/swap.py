@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
-__all__ = ["KEPT", "OWN", "REFUSED", "Task", "refusal", "swap"]
+__all__ = ["ARGUMENT_OF", "KEPT", "OWN", "REFUSED", "Task", "place", "swap"]
 
 Task = BaseOperator | MappedOperator
 
 KEPT = (
     *("owner", "email", "email_on_retry", "email_on_failure", "run_as_user"),
     *("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry_policy"),
-    *("start_date", "end_date", "execution_timeout"),
+    *("start_date", "end_date", "execution_timeout", "sla"),
     *("depends_on_past", "ignore_first_depends_on_past", "wait_for_downstream"),
     "wait_for_past_depends_before_skipping",
     *("params", "default_args", "priority_weight", "weight_rule", "queue", "pool", "pool_slots", "resources"),
@@ -27,43 +27,26 @@ KEPT = (
     *("trigger_rule", "is_setup", "is_teardown", "on_failure_fail_dagrun"),  # the last after is_teardown
     *("do_xcom_push", "multiple_outputs", "returns_dag_result", "render_template_as_native_obj"),
     *("inlets", "outlets", "doc", "doc_md", "doc_json", "doc_yaml", "doc_rst"),
-    *("_task_display_name", "_logger_name", "allow_nested_operators"),
+    *("_task_display_name", "_task_display_property_value", "_logger_name", "_log_config_logger_name"),
+    "allow_nested_operators",
 )
-"""Attributes that the new operator takes over, in the order in which they are set."""
+"""Attributes that the new operator takes over, in the order in which they are set; no Airflow has all of them."""
 
 REFUSED = ("_pre_execute_hook", "_post_execute_hook")
 """Attributes that belong to the work of the old operator: a task that has one is not swapped."""
 
-OWN = ("task_id", "dag", "task_group", "sla")
-"""Arguments of every operator that the swap itself sees to, or that Airflow 3 ignores."""
+OWN = ("task_id", "dag", "task_group", "task_concurrency")
+"""Arguments of every operator that the swap itself sees to, and one that Airflow 2 reads as another."""
 
-
-def refusal(task: Task) -> str | None:
-    """Say why a task cannot be proxied.
-
-    Args:
-        task: A task of a DAG.
-
-    Returns:
-        The reason as half a sentence, None when it can be.
-    """
-    if isinstance(task, MappedOperator):
-        return "it is a dynamically mapped task, and what its copies would run in Dagster is not known"
-    if task.get_closest_mapped_task_group() is not None:
-        return (
-            "it is in a dynamically mapped task group, and what its copies would run in Dagster is not known"
-        )
-    if task.inherits_from_skipmixin:
-        return "it decides what runs after it, and only Airflow can take that decision"
-    readers = sorted(str(node.node_id) for node in task.iter_mapped_dependants())
-    if readers:
-        return f"{', '.join(readers)} expands over its result, which Dagster does not return"
-    hooks = [
-        name.strip("_").removesuffix("_hook") for name in REFUSED if getattr(task, name, None) is not None
-    ]
-    if hooks:
-        return f"it has a {' and a '.join(hooks)} hook, which belongs to the work that Airflow did"
-    return None
+ARGUMENT_OF = {
+    "_task_display_name": "task_display_name",
+    "_task_display_property_value": "task_display_name",
+    "_logger_name": "logger_name",
+    "_log_config_logger_name": "logger_name",
+    "_pre_execute_hook": "pre_execute",
+    "_post_execute_hook": "post_execute",
+}
+"""The argument that sets an attribute, where it has another name."""
 
 
 def swap(dag: DAG, old: Task, new: BaseOperator) -> None:
@@ -77,6 +60,17 @@ def swap(dag: DAG, old: Task, new: BaseOperator) -> None:
     for name in KEPT:
         if hasattr(old, name) and not (name == "on_failure_fail_dagrun" and not old.is_teardown):
             setattr(new, name, getattr(old, name))
+    place(dag, old, new)
+
+
+def place(dag: DAG, old: Task, new: Task) -> None:
+    """Put `new`, which has the settings of `old` already, in its place: same edges, same group.
+
+    Args:
+        dag: The DAG of `old`.
+        old: The task to replace.
+        new: A task with the same id.
+    """
     new.upstream_task_ids = set(old.upstream_task_ids)
     new.downstream_task_ids = set(old.downstream_task_ids)
     new.task_group = old.task_group

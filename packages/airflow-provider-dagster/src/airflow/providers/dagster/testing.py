@@ -127,18 +127,26 @@ class FakeDagster:
         is_partitioned: bool = False,
         location: str = "defs",
         repository: str = "__repository__",
+        dags: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Define an asset, `a/b`, mapped to tasks: (Airflow instance, DAG id, task id)."""
+        """Define an asset, `a/b`, mapped to tasks: (Airflow instance, DAG id, task id), or to DAGs: without the last."""
         names = (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD, wire.TASK_ID_FIELD)
-        mapping = json.dumps([dict(zip(names, task, strict=True)) for task in tasks])
-        entry = {"label": wire.TASK_MAPPING_METADATA_KEY, "jsonString": mapping}
+        mappings = {wire.TASK_MAPPING_METADATA_KEY: tasks, wire.DAG_MAPPING_METADATA_KEY: dags}
+        entries = [
+            {
+                "label": label,
+                "jsonString": json.dumps([dict(zip(names, node, strict=False)) for node in nodes]),
+            }
+            for label, nodes in mappings.items()
+            if nodes
+        ]
         self.assets.append(
             {
                 "assetKey": {"path": key.split("/")},
                 "isExecutable": is_executable,
                 "isPartitioned": is_partitioned,
                 "repository": {"name": repository, "location": {"name": location}},
-                "metadataEntries": [{}, entry] if tasks else [{}],
+                "metadataEntries": [{}, *entries],
             }
         )
 

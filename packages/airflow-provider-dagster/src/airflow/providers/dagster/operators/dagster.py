@@ -1,4 +1,4 @@
-"""The operator that has Dagster do the work of a task, and the one that stands in for a task nobody knows about."""
+"""The operator that has Dagster do the work of a task."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, NoReturn, cast
 from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
-    AirflowFailException,
     AirflowTaskTimeout,
     BaseOperator,
     Context,
@@ -27,22 +26,26 @@ from airflow.providers.dagster.patience import PATIENCE_BEFORE_LAUNCH, PATIENCE_
 from airflow.providers.dagster.ports import SystemClock
 from airflow.providers.dagster.selection import Selection, select_assets
 from airflow.providers.dagster.steps import take
+from airflow.providers.dagster.targets import MappedToTask, Target
 from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger
 from airflow.providers.dagster.waiting import check_success, wait_for_run
 
-__all__ = ["RUN_IDS_XCOM_KEY", "DagsterProxyOperator", "UnreadableStateOperator"]
+__all__ = ["RUN_IDS_XCOM_KEY", "DagsterProxyOperator"]
 
 RUN_IDS_XCOM_KEY = "dagster_run_ids"
 """The Dagster runs of a task instance, one for each code location; normally one."""
 
 
 class DagsterProxyOperator(BaseOperator):
-    """Launches the Dagster assets that are mapped to this task and waits for them.
+    """Launches the Dagster assets that are mapped to this task, or to its DAG, and waits for them.
 
     The assets are those whose metadata names this Airflow instance, DAG and task. A retry follows the run that an
     earlier try has launched, as long as that is alive or has succeeded; a clear always runs again.
 
     Args:
+        target: What it runs.
+        once: Whether, of the copies of a dynamically mapped task, only the first one runs it; the others end well at
+            once.
         dagster_conn_id: Airflow connection of type `dagster`. (templated)
         deferrable: Whether to wait in the triggerer instead of on a worker; Airflow's option
             `[operators] default_deferrable` unless given.
@@ -56,12 +59,16 @@ class DagsterProxyOperator(BaseOperator):
     def __init__(
         self,
         *,
+        target: Target = MappedToTask(),  # noqa: B008 - a frozen value
+        once: bool = False,
         dagster_conn_id: str = DagsterHook.default_conn_name,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         cancel_on_kill: bool = True,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(**kwargs)
+        self.target = target
+        self.once = once
         self.dagster_conn_id = dagster_conn_id
         self.deferrable = deferrable
         self.cancel_on_kill = cancel_on_kill
@@ -83,11 +90,19 @@ class DagsterProxyOperator(BaseOperator):
             DagsterError: See the tree in `airflow.providers.dagster.exceptions`.
         """
         values = cast("Mapping[str, Any]", context)
+        if self.once and (values["ti"].map_index or 0) > 0:
+            self.log.info("Nothing to do: the copy with map index 0 runs the assets in Dagster for all.")
+            return _nothing()
         started = SystemClock().now()
         self._hook = DagsterHook(self.dagster_conn_id)
         dagster = self._hook.get_conn()
         try:
             selection = self._select(dagster, values["ti"])
+            if not selection.by_location:
+                self.log.info(
+                    "Nothing to do: the DAG is migrated as a whole, and no asset is mapped to this task."
+                )
+                return _nothing()
             self._launch(dagster, selection, values)
             if self.deferrable and not all(run.is_over for run in self._runs):
                 self._defer(started)
@@ -185,7 +200,9 @@ class DagsterProxyOperator(BaseOperator):
         instance = conf.get("dagster", "instance_name", fallback="") or ""
         assets = patience.ask(dagster.mapped_assets)
         try:
-            return select_assets(assets, instance=instance, dag_id=ti.dag_id, task_id=ti.task_id)
+            return select_assets(
+                assets, instance=instance, dag_id=ti.dag_id, task_id=ti.task_id, target=self.target
+            )
         except NothingToRun as error:
             raise_if_not_loaded(dagster, patience, error)
             raise
@@ -235,26 +252,8 @@ class DagsterProxyOperator(BaseOperator):
         return {"run_ids": [run.run_id for run in ended], "asset_keys": sorted(keys)}
 
 
-class UnreadableStateOperator(BaseOperator):
-    """Stands for a task of a DAG whose migration state cannot be read, and fails with the reason.
-
-    Args:
-        reason: What is wrong with the file, and where.
-    """
-
-    custom_operator_name = "DagsterProxy (unreadable migration state)"
-
-    def __init__(self, *, reason: str, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(**kwargs)
-        self.reason = reason
-
-    def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
-        """Fail, without a retry.
-
-        Raises:
-            AirflowFailException: Always.
-        """
-        raise AirflowFailException(self.reason)
+def _nothing() -> dict[str, list[str]]:
+    return {"run_ids": [], "asset_keys": []}
 
 
 class _StoredIntents:
