@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from copy import copy
+from typing import Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, DecoratedMappedOperator, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
@@ -20,7 +21,9 @@ _FLAGS = ("is_setup", "is_teardown", "on_failure_fail_dagrun")
 SETTINGS = {*(ARGUMENT_OF.get(name, name) for name in KEPT), *_FLAGS}
 """Arguments that the proxies of a mapped task take over from it."""
 # Those of a task made by a decorator as well: what it expands over stands in one of its own.
-_FIELDS = {field.name for field in DecoratedMappedOperator.__attrs_attrs__} - {"python_callable"}
+_FIELDS = frozenset(str(field.name) for field in cast("Any", DecoratedMappedOperator).__attrs_attrs__) - {
+    "python_callable"
+}
 
 
 class ProxiedMappedOperator(MappedOperator):
@@ -65,7 +68,11 @@ class ProxiedMappedOperator(MappedOperator):
         Returns:
             The proxy, which belongs to the DAG and is not listed there.
         """
-        settings = {"start_date": self.start_date, "end_date": self.end_date, "params": self.params}
+        settings: dict[str, Any] = {
+            "start_date": self.start_date,
+            "end_date": self.end_date,
+            "params": self.params,
+        }
         settings |= self.partial_kwargs | self._expanded_settings(resolve)
         if getattr(self, "multiple_outputs", False):
             settings["multiple_outputs"] = True
@@ -88,9 +95,10 @@ class ProxiedMappedOperator(MappedOperator):
         """Take what every operator has from the expanded arguments: those of a function are its own."""
         if self._expand_input_attr != "expand_input" or not isinstance(resolve, Mapping):
             return {}
-        settings = {str(key): value for key, value in resolve.items() if key in SETTINGS}
+        expanded = cast("Mapping[str, Any]", resolve)
+        settings = {key: value for key, value in expanded.items() if key in SETTINGS}
         if "params" in settings:
-            params = self.params.copy()
+            params: Any = copy(cast("Any", self.params))
             params.update(settings["params"])
             settings["params"] = params
         return settings
@@ -111,7 +119,9 @@ def _facts_of_the_class() -> dict[str, Any]:
         "_task_type": proxy.__name__,
         "_task_module": proxy.__module__,
         "_operator_name": proxy.custom_operator_name,
-        **({"deps": MappedOperator.deps_for(proxy)} if "deps" in _FIELDS else {}),
+        **(
+            {"deps": cast("Any", MappedOperator).deps_for(proxy)} if "deps" in _FIELDS else {}
+        ),  # on Airflow 2
         "start_trigger_args": None,
         "start_from_trigger": False,
         "_is_empty": False,

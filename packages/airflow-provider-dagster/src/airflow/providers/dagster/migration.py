@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable
+from functools import partial
 
 from airflow.providers.common.compat.sdk import DAG, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
@@ -107,9 +108,7 @@ def _migrate_task(dag: DAG, state: MigrationState, entry: TaskState, build: Buil
 def _proxy(dag: DAG, task: Task, note: str, build: Build, target: Target, *, once: bool = False) -> None:
     text = f"**Run by Dagster** instead of {task.operator_name}: {note}"
     if isinstance(task, MappedOperator):
-        copies = ProxiedMappedOperator.of(
-            task, lambda **settings: build(target=target, once=once, **settings)
-        )
+        copies = ProxiedMappedOperator.of(task, partial(build, target=target, once=once))
         place(dag, task, copies)
         document(copies, task, text)
         return

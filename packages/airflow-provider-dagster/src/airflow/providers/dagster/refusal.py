@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
     BaseOperator,
@@ -66,7 +66,7 @@ def settings_without_rule(task: Task, rules: Iterable[str] = (*KEPT, *REFUSED, *
         Names of arguments, sorted.
     """
     known = {"self", "kwargs", *(ARGUMENT_OF.get(name, name) for name in rules)}
-    parameters = inspect.signature(BaseOperator.__init__).parameters
+    parameters = inspect.signature(cast("Any", BaseOperator).__init__).parameters
     attribute_of = {argument: name for name, argument in ARGUMENT_OF.items() if hasattr(task, name)}
     return sorted(
         name

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 from airflow.providers.common.compat.sdk import DAG, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
 from airflow.providers.dagster.refusal import decides, refusal
@@ -31,7 +34,8 @@ def carrier(dag: DAG) -> Task | str:
         The task, or as half a sentence why there is none.
     """
     reason = "none of its tasks runs every time"
-    for task in dag.topological_sort():
+    in_order = cast("Iterable[Task]", dag.topological_sort())
+    for task in in_order:
         if not _runs_every_time(dag, task):
             continue
         after = task.get_flat_relative_ids(upstream=False) | {task.task_id}
