@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, MappedOperator
+from airflow.utils.db import initdb
 
-import airflow
+from airflow.providers.dagster import wire
 from airflow.providers.dagster.mapped import SETTINGS, ProxiedMappedOperator
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator
-
-AIRFLOW_3 = not airflow.__version__.startswith("2.")
+from airflow.providers.dagster.testing import FakeDagster
+from airflow.providers.dagster.version_compat import AIRFLOW_3
 
 if AIRFLOW_3:
-    from airflow.dag_processing.dagbag import DagBag
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     from airflow.serialization.serialized_objects import DagSerialization
 else:
     from airflow.models.dagbag import DagBag
@@ -46,17 +48,14 @@ SKIPPED = {
     "no_copies": {"load"},
     "branch": {"right"},
     "short_circuit": {"a", "b"},
-    "copies_over_a_result": {"show"},
+    "copies_over_a_result": {"show", "total"},
 }
 """Tasks of which at least one copy is skipped."""
 NOT_AS_A_WHOLE = {
-    "copies": "the asset events of load would come before",
-    "copies_by_kwargs": "none of its tasks runs every time",
-    "copies_of_a_function": "none of its tasks runs every time",
-    "copies_of_a_sensor": "none of its tasks runs every time",
-    "mapped_group_over_a_result": "none of its tasks runs every time",
-    "product_of_copies": "none of its tasks runs every time",
+    *("copies", "copies_by_kwargs", "copies_of_a_function", "copies_of_a_sensor", "copies_of_nothing"),
+    *("copies_over_a_result", "mapped_group", "mapped_group_over_a_result", "product_of_copies"),
 }
+"""DAGs of which each task is mapped, or comes after one that is and may come to nothing."""
 OF_THE_CLASS = {
     *("task_type", "_task_type", "_task_module", "_operator_name", "_is_empty", "_is_sensor"),
     *("template_fields", "template_ext", "template_fields_renderers", "python_callable_name"),
@@ -86,11 +85,11 @@ def kitchen(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     return tmp_path
 
 
-def read(folder: Path) -> dict[str, DAG]:
+def read(folder: Path) -> DagBag:
     arguments = {"bundle_name": "dags-folder"} if AIRFLOW_3 else {"include_examples": False}
     bag = DagBag(str(folder), **arguments)
     assert bag.import_errors == {}
-    return dict(bag.dags)
+    return bag
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +97,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DAG]:
     folder = tmp_path_factory.mktemp("originals")
     for path in FILES:
         shutil.copy(path, folder)
-    return read(folder)
+    return dict(read(folder).dags)
 
 
 def migrate_tasks(folder: Path, dags: dict[str, DAG], count: int) -> None:
@@ -129,7 +128,7 @@ def encoded(dag: DAG) -> dict[str, Any]:
 
 def shape(written: dict[str, Any], original: Any) -> dict[str, Any]:  # noqa: ANN401
     """What a task's JSON says about its place and settings."""
-    own = OF_THE_CLASS | set(original.template_fields)
+    own = OF_THE_CLASS | {*original.template_fields, *DagsterProxyOperator.template_fields}
     kept = {key: value for key, value in written.items() if key not in own}
     if isinstance(original, MappedOperator) and "partial_kwargs" in kept:
         kept["partial_kwargs"] = {
@@ -160,7 +159,7 @@ def test_the_kitchen_sink_is_large(originals: dict[str, DAG]) -> None:
 def test_task_by_task_every_dag_keeps_its_shape(kitchen: Path, originals: dict[str, DAG], count: int) -> None:
     migrate_tasks(kitchen, originals, count)
 
-    dags = read(kitchen)
+    dags = read(kitchen).dags
 
     assert set(dags) == set(originals)
     for dag_id, before in originals.items():
@@ -171,7 +170,7 @@ def test_task_by_task_every_dag_keeps_its_shape(kitchen: Path, originals: dict[s
 def test_as_a_whole_every_dag_keeps_its_shape(kitchen: Path, originals: dict[str, DAG]) -> None:
     migrate_wholes(kitchen, originals)
 
-    dags = read(kitchen)
+    dags = read(kitchen).dags
 
     for dag_id, before in originals.items():
         is_refused = dag_id in NOT_AS_A_WHOLE
@@ -180,5 +179,83 @@ def test_as_a_whole_every_dag_keeps_its_shape(kitchen: Path, originals: dict[str
         )
         assert_same_shape(before, dags[dag_id])
         if is_refused:
-            reason = f"DAG {dag_id!r} cannot be migrated as a whole: {NOT_AS_A_WHOLE[dag_id]}"
+            reason = f"DAG {dag_id!r} cannot be migrated as a whole: none of its tasks runs every time."
             assert f"migration_state/{dag_id}.yaml:1: {reason}" in (dags[dag_id].doc_md or "")
+
+
+@pytest.fixture(scope="module")
+def database() -> None:
+    """Airflow's, as `airflow db migrate` makes it."""
+    initdb(**({} if AIRFLOW_3 else {"load_connections": False}))
+    if AIRFLOW_3:
+        DagBundlesManager().sync_bundles_to_db()
+
+
+def store(bag: DagBag) -> dict[str, DAG]:
+    """Let Airflow's database know the DAGs, as a DAG processor does."""
+    if AIRFLOW_3:
+        sync_bag_to_db(bag, "dags-folder", None)
+    else:
+        bag.sync_to_db()
+    return dict(bag.dags)
+
+
+def run(dag: DAG) -> dict[str, list[str]]:
+    """Run a DAG in this process, as `airflow dags test` does, and give the states of the copies of each task."""
+    dag_run = dag.test()
+    assert dag_run.state == "success", dag.dag_id
+    states: dict[str, list[str]] = {}
+    for ti in dag_run.get_task_instances():
+        states.setdefault(ti.task_id, []).append(str(ti.state))
+    return states
+
+
+def map_assets(dagster: FakeDagster, dag: DAG) -> None:
+    for task_id in dag.task_ids:
+        dagster.add_asset(f"{dag.dag_id}/{task_id}", ("prod", dag.dag_id, task_id))
+
+
+def assert_all_ended(dag: DAG, states: dict[str, list[str]]) -> None:
+    assert set(states) == set(dag.task_ids)
+    assert all(set(found) <= {"success", "skipped"} for found in states.values()), states
+    assert {task_id for task_id, found in states.items() if "skipped" in found} == SKIPPED.get(
+        dag.dag_id, set()
+    )
+
+
+@pytest.mark.filterwarnings("default")  # Airflow runs here as a whole, and what warns is its own affair
+@pytest.mark.parametrize("kitchen", ["policy"], indirect=True)
+@pytest.mark.usefixtures("database", "connection")
+def test_task_by_task_every_dag_runs(kitchen: Path, originals: dict[str, DAG], dagster: FakeDagster) -> None:
+    migrate_tasks(kitchen, originals, 99)
+    dags = store(read(kitchen))
+    dagster.launch_statuses = ("SUCCESS",)
+    for dag in dags.values():
+        for task_id in dag.task_ids:
+            dagster.add_asset(f"{dag.dag_id}/{task_id}", ("prod", dag.dag_id, task_id))
+
+    states = {dag_id: run(dag) for dag_id, dag in dags.items()}
+
+    for dag_id, dag in dags.items():
+        assert_all_ended(dag, states[dag_id])
+        launched = [each for each in dagster.runs.values() if each.tags[wire.DAG_ID_TAG] == dag_id]
+        assert len(launched) == sum(states[dag_id][task_id].count("success") for task_id in proxied(dag))
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("kitchen", ["call"], indirect=True)
+@pytest.mark.usefixtures("database", "connection")
+def test_as_a_whole_every_dag_runs(kitchen: Path, originals: dict[str, DAG], dagster: FakeDagster) -> None:
+    migrate_wholes(kitchen, originals)
+    dags = store(read(kitchen))
+    dagster.launch_statuses = ("SUCCESS",)
+    for dag_id in dags:
+        dagster.add_asset(dag_id, ("prod", dag_id))
+
+    states = {dag_id: run(dag) for dag_id, dag in dags.items() if dag_id not in NOT_AS_A_WHOLE}
+
+    for dag_id, found in states.items():
+        assert_all_ended(dags[dag_id], found)
+        launched = [each for each in dagster.runs.values() if each.tags[wire.DAG_ID_TAG] == dag_id]
+        # What a short circuit skips has nothing to run in Dagster either.
+        assert len(launched) == (dag_id != "short_circuit"), dag_id

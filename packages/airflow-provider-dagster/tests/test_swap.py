@@ -17,6 +17,12 @@ def test_every_argument_of_an_operator_has_a_rule() -> None:
     assert len(KEPT) == len(set(KEPT))
 
 
+def test_every_kept_attribute_exists() -> None:
+    operator = build_outside_dags(lambda: BashOperator(task_id="a", bash_command="true"))
+
+    assert [name for name in KEPT if not hasattr(operator, name)] == []
+
+
 def test_an_operator_is_built_outside_of_the_dag_that_is_open() -> None:
     with DAG("etl", schedule=None) as dag, TaskGroup("g"):
         loose = build_outside_dags(lambda: BashOperator(task_id="a", bash_command="true"))

@@ -78,9 +78,9 @@ with DAG("no_copies", schedule=None, start_date=START) as no_copies:
     EmptyOperator(task_id="start") >> BashOperator.partial(task_id="load").expand(bash_command=[])
 
 with DAG("copies_of_a_sensor", schedule=None, start_date=START) as copies_of_a_sensor:
-    PythonSensor.partial(task_id="wait", python_callable=bool, mode="reschedule", poke_interval=1).expand(
-        op_args=[[1], [1]]
-    )
+    PythonSensor.partial(
+        task_id="wait", python_callable=lambda _: True, mode="reschedule", poke_interval=1
+    ).expand(op_args=[[1], [1]])
 
 with DAG("copies_of_nothing", schedule=None, start_date=START) as copies_of_nothing:
     EmptyOperator.partial(task_id="load").expand_kwargs(

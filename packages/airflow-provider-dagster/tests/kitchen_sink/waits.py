@@ -63,7 +63,7 @@ with DAG("branch", schedule=None, start_date=START) as branch:
 
 with DAG("short_circuit", schedule=None, start_date=START) as short_circuit:
     (
-        ShortCircuitOperator(task_id="go_on", python_callable=bool)
+        ShortCircuitOperator(task_id="go_on", python_callable=lambda: False)
         >> EmptyOperator(task_id="a")
         >> EmptyOperator(task_id="b")
     )

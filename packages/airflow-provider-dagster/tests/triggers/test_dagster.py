@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import TriggerEvent
 
 from airflow.providers.dagster import wire
@@ -12,6 +11,14 @@ from airflow.providers.dagster.event import DagsterRunEvent, Outcome
 from airflow.providers.dagster.exceptions import InvalidDagsterConnection
 from airflow.providers.dagster.testing import FakeClock, FakeDagster, Fault
 from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger
+from airflow.providers.dagster.version_compat import AIRFLOW_3
+
+if AIRFLOW_3:
+    from airflow.sdk.serde import deserialize, serialize
+else:
+    from airflow.serialization.serialized_objects import BaseSerialization
+
+    deserialize, serialize = BaseSerialization.deserialize, BaseSerialization.serialize
 
 KEY = {wire.LAUNCH_KEY_TAG: "key"}
 Trigger = Callable[..., DagsterRunTrigger]

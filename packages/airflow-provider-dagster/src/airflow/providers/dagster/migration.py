@@ -19,8 +19,7 @@ from airflow.providers.dagster.migration_state import (
     TaskState,
     load_migration_state,
 )
-from airflow.providers.dagster.operators.dagster import DagsterProxyOperator
-from airflow.providers.dagster.operators.unreadable import UnreadableStateOperator
+from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
 from airflow.providers.dagster.refusal import refusal
 from airflow.providers.dagster.swap import Task, place, swap
 from airflow.providers.dagster.targets import MappedToDag, MappedToTask, Target

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
+from airflow.providers.dagster.version_compat import AIRFLOW_3
+
 __all__ = ["ARGUMENT_OF", "KEPT", "OWN", "REFUSED", "Task", "place", "swap"]
 
 Task = BaseOperator | MappedOperator
 
+_OF_AIRFLOW_2 = ("sla", "_task_display_property_value")
+_OF_AIRFLOW_3 = (
+    *("default_args", "retry_policy", "returns_dag_result", "render_template_as_native_obj"),
+    "_task_display_name",
+)
+
 KEPT = (
     *("owner", "email", "email_on_retry", "email_on_failure", "run_as_user"),
-    *("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry_policy"),
-    *("start_date", "end_date", "execution_timeout", "sla"),
+    *("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay"),
+    *("start_date", "end_date", "execution_timeout"),
     *("depends_on_past", "ignore_first_depends_on_past", "wait_for_downstream"),
     "wait_for_past_depends_before_skipping",
-    *("params", "default_args", "priority_weight", "weight_rule", "queue", "pool", "pool_slots", "resources"),
+    *("params", "priority_weight", "weight_rule", "queue", "pool", "pool_slots", "resources"),
     *(
         "executor",
         "executor_config",
@@ -25,24 +33,23 @@ KEPT = (
     *("on_execute_callback", "on_failure_callback", "on_success_callback"),
     *("on_retry_callback", "on_skipped_callback"),
     *("trigger_rule", "is_setup", "is_teardown", "on_failure_fail_dagrun"),  # the last after is_teardown
-    *("do_xcom_push", "multiple_outputs", "returns_dag_result", "render_template_as_native_obj"),
+    *("do_xcom_push", "multiple_outputs"),
     *("inlets", "outlets", "doc", "doc_md", "doc_json", "doc_yaml", "doc_rst"),
-    *("_task_display_name", "_task_display_property_value", "_logger_name", "_log_config_logger_name"),
-    "allow_nested_operators",
+    *("_logger_name", "allow_nested_operators"),
+    *(_OF_AIRFLOW_3 if AIRFLOW_3 else _OF_AIRFLOW_2),
 )
-"""Attributes that the new operator takes over, in the order in which they are set; no Airflow has all of them."""
+"""Attributes that the new operator takes over, in the order in which they are set."""
 
 REFUSED = ("_pre_execute_hook", "_post_execute_hook")
 """Attributes that belong to the work of the old operator: a task that has one is not swapped."""
 
-OWN = ("task_id", "dag", "task_group", "task_concurrency")
-"""Arguments of every operator that the swap itself sees to, and one that Airflow 2 reads as another."""
+OWN = ("task_id", "dag", "task_group", "default_args", "sla", "task_concurrency")
+"""Arguments of every operator that the swap itself sees to, or that this Airflow turns into others or ignores."""
 
 ARGUMENT_OF = {
     "_task_display_name": "task_display_name",
     "_task_display_property_value": "task_display_name",
     "_logger_name": "logger_name",
-    "_log_config_logger_name": "logger_name",
     "_pre_execute_hook": "pre_execute",
     "_post_execute_hook": "post_execute",
 }

@@ -17,6 +17,8 @@ _RULES = {
     *("always", "none_failed", "none_failed_min_one_success"),
 }
 """Trigger rules under which a task runs when all goes well."""
+_RULES_DESPITE_SKIPS = {"all_done", "always", "none_failed"}
+"""Those under which it also runs when a task before it was skipped, as one can be that Airflow runs or maps."""
 
 
 def carrier(dag: DAG) -> Task | str:
@@ -25,7 +27,7 @@ def carrier(dag: DAG) -> Task | str:
     All tasks of the DAG stay where they are, with their ids, edges and history, and so one of them has to do what the
     DAG stands for. It is the first one that runs every time when all goes well, and after which all asset events of
     the DAG come: whoever waits for one finds the data there. A task that is mapped (perhaps to nothing), or a setup or
-    teardown (which is cleared with others), does not qualify, nor one that a branch may skip while others go on.
+    teardown (which is cleared with others), does not qualify, nor one that may be skipped while others go on.
 
     Args:
         dag: The DAG.
@@ -47,13 +49,18 @@ def carrier(dag: DAG) -> Task | str:
 
 
 def _runs_every_time(dag: DAG, task: Task) -> bool:
-    if isinstance(task, MappedOperator) or task.get_closest_mapped_task_group() is not None:
+    if _is_mapped(task) or task.is_setup or task.is_teardown:
         return False
-    if task.is_setup or task.is_teardown or task.trigger_rule not in _RULES or refusal(task):
+    if task.trigger_rule not in _RULES or refusal(task):
         return False
     before = task.get_flat_relative_ids(upstream=True)
-    if not any(decides(dag.get_task(task_id)) for task_id in before):
-        return True
-    # What a branch or a short circuit skips with this task is then all that there is left to do.
-    after = task.get_flat_relative_ids(upstream=False)
-    return before | after | {task.task_id} == set(dag.task_ids)
+    skippable = [each for each in map(dag.get_task, before) if _is_mapped(each) or refusal(each)]
+    if any(map(decides, skippable)):
+        # What a branch or a short circuit skips with this task has to be all that there is left to do.
+        after = task.get_flat_relative_ids(upstream=False)
+        return all(map(decides, skippable)) and before | after | {task.task_id} == set(dag.task_ids)
+    return not skippable or task.trigger_rule in _RULES_DESPITE_SKIPS
+
+
+def _is_mapped(task: Task) -> bool:
+    return isinstance(task, MappedOperator) or task.get_closest_mapped_task_group() is not None

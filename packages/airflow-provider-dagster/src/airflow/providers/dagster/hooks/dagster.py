@@ -13,6 +13,7 @@ from airflow.providers.common.compat.connection import (  # pyright: ignore[repo
 )
 from airflow.providers.common.compat.sdk import BaseHook, Connection  # pyright: ignore[reportMissingTypeStubs] - the same
 
+from airflow.providers.dagster import connection_form
 from airflow.providers.dagster.async_client import AsyncDagsterClient
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient, is_loopback
 from airflow.providers.dagster.exceptions import InvalidDagsterConnection
@@ -41,6 +42,16 @@ class DagsterHook(BaseHook):
     def __init__(self, dagster_conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.dagster_conn_id = dagster_conn_id
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Describe the common fields of the connection form to Airflow before 3.2."""
+        return connection_form.field_behaviour()
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Describe the fields of the connection form that are ours to Airflow before 3.2."""
+        return connection_form.widgets()
 
     @cached_property
     def address(self) -> DagsterAddress:
