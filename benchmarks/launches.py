@@ -28,6 +28,7 @@ class Launch:
         request_bytes: How much was asked.
         cpu: Seconds of the processor that webserver and code server took for them.
         longest: Seconds until the slowest of them was answered.
+        operations: Their names, and when each began, in seconds after the start of the task.
     """
 
     tool: str
@@ -41,6 +42,7 @@ class Launch:
     request_bytes: int
     cpu: float
     longest: float
+    operations: tuple[tuple[str, float], ...]
 
     @classmethod
     def of(cls, tool: str, assets: int, days: int, repeat: int, attempt: Attempt) -> Self:
@@ -57,6 +59,7 @@ class Launch:
             request_bytes=sum(call.request_bytes for call in before),
             cpu=sum(call.cpu for call in before),
             longest=max((call.ended - call.began for call in before), default=0.0),
+            operations=tuple((call.operation, call.began - attempt.started) for call in before),
         )
 
     def __str__(self) -> str:

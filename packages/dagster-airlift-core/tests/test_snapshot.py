@@ -57,6 +57,7 @@ snapshots = st.builds(
     sources=st.dictionaries(ids, text),
     unread=st.dictionaries(ids, text),
     notes=st.lists(text).map(tuple),
+    is_airflow_2=st.booleans(),
 )
 SNAPSHOT = AirflowSnapshot(
     "prod",
@@ -104,6 +105,7 @@ def test_every_release_reads_what_the_first_one_wrote() -> None:
             "sources": {},
             "unread": {},
             "notes": [],
+            "is_airflow_2": True,
         }
     )
 

@@ -182,11 +182,9 @@ def resolved(graph: DbtGraph, case: Case) -> list[str] | None:
         return None
 
 
-@pytest.mark.parametrize("fixture", ["project", "shop"])
-def test_a_selection_names_what_dbt_lists(
-    fixture: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    folder: Path = request.getfixturevalue(fixture)
+@pytest.mark.parametrize("name", ["shop", "jaffle", "example"])
+def test_a_selection_names_what_dbt_lists(name: str, projects: Path, tmp_path: Path) -> None:
+    folder = projects / name
     manifest = json.loads((folder / "target" / "manifest.json").read_text())
     dice = Dice(manifest, SEED)
     cases = [dice.case() for _ in range(CASES)]

@@ -161,7 +161,7 @@ def peered(airflow: AirflowInstance, defs: Definitions, loaded: Loaded, choices:
         yours = map_specs(defs, lambda spec: claimed(spec, airflow.name))
         mapping = AssetMapping.of(airflow.name, specs_of(yours))
         return _composed(airflow, yours, loaded, choices, mapping, [instance], {})
-    source = Source(loaded.snapshot, airflow.links)
+    source = Source.of(loaded.snapshot, airflow.links.base_url)
     airflow_assets = AirflowAssets.of(source, choices.airflow_asset_key_fn)
     yours = _described(defs, source, airflow_assets)
     peer = Peer(source, tuple(specs_of(yours)), airflow_assets, choices.task_assets)
