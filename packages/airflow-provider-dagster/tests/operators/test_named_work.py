@@ -64,7 +64,9 @@ def test_named_assets_run_in_the_partition_of_the_airflow_run(
 
 def test_a_named_partition_is_taken(dagster: FakeDagster, client: DagsterClient) -> None:
     dagster.add_asset("by_region", partitions=FakeKeys(["eu", "us"]))
-    operator = DagsterMaterializeAssetsOperator(task_id="operator", asset_keys=["by_region"], partition_key="us")
+    operator = DagsterMaterializeAssetsOperator(
+        task_id="operator", asset_keys=["by_region"], partition_key="us"
+    )
 
     assert plan(client, operator, DAILY).works[0].tags == {"dagster/partition": "us"}
 

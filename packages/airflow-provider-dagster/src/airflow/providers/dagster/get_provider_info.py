@@ -26,11 +26,20 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {"integration-name": "Dagster", "python-modules": ["airflow.providers.dagster.operators.dagster"]}
         ],
+        "sensors": [
+            {"integration-name": "Dagster", "python-modules": ["airflow.providers.dagster.sensors.dagster"]}
+        ],
         "hooks": [
             {"integration-name": "Dagster", "python-modules": ["airflow.providers.dagster.hooks.dagster"]}
         ],
         "triggers": [
-            {"integration-name": "Dagster", "python-modules": ["airflow.providers.dagster.triggers.dagster"]}
+            {
+                "integration-name": "Dagster",
+                "python-modules": [
+                    "airflow.providers.dagster.triggers.dagster",
+                    "airflow.providers.dagster.triggers.watching",
+                ],
+            }
         ],
         "extra-links": ["airflow.providers.dagster.links.dagster.DagsterRunLink"],
         "connection-types": [
