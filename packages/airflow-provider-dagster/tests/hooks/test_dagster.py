@@ -158,19 +158,28 @@ def test_a_way_in_that_cannot_be_used_is_named_without_its_secret(
     assert "s3cret" not in str(caught.value)
 
 
-def test_what_is_made_of_a_secret_is_masked_too(connect: Connect) -> None:
-    _ = connect(
-        host="https://d",
-        login="me",
-        password="p4ssw0rd",
-        extra={"headers": {"X-Key": "c4nary-key"}, "proxy": "http://me:c4nary-proxy@proxy:3128"},
-    ).address
+def on_a_worker(hook: DagsterHook) -> None:
+    hook.get_conn().close()
 
-    told = redact(
-        f"p4ssw0rd {base64.b64encode(b'me:p4ssw0rd').decode()} c4nary-key http://me:c4nary-proxy@proxy"
-    )
 
-    assert told == "*** *** *** http://me:***@proxy"
+def in_the_triggerer(hook: DagsterHook) -> None:
+    async def connect() -> None:
+        await (await hook.get_async_conn()).close()
+
+    asyncio.run(connect())
+
+
+@pytest.mark.parametrize("read", [on_a_worker, in_the_triggerer])
+def test_what_is_made_of_a_secret_is_masked_too(
+    connect: Connect, read: Callable[[DagsterHook], None]
+) -> None:
+    password, key, proxy = (f"{name}-c4nary-{read.__name__}" for name in ("password", "key", "proxy"))
+    basic = base64.b64encode(f"me:{password}".encode()).decode()
+    extra = {"headers": {"X-Key": key}, "proxy": f"http://me:{proxy}@proxy:3128"}
+
+    read(connect(host="https://d", login="me", password=password, extra=extra))
+
+    assert redact(f"{password} {basic} {key} http://me:{proxy}@proxy") == "*** *** *** http://me:***@proxy"
 
 
 def test_what_asks_dagster_goes_through_the_proxy_of_the_connection(

@@ -7,6 +7,9 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import urlsplit
+
+from airflow.providers.dagster.exchange import DagsterAddress
 
 __all__ = ["credential_headers", "secrets_of"]
 
@@ -46,9 +49,18 @@ def credential_headers(login: str, password: str, extra: Mapping[str, Any]) -> M
     return headers
 
 
-def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Give what no log may show of these headers: each value, and what follows the name of a scheme in it."""
-    return tuple(part for value in headers.values() for part in (value, value.split(" ", 1)[-1]) if part)
+def secrets_of(address: DagsterAddress) -> tuple[str, ...]:
+    """Give what no log may show of an address.
+
+    Args:
+        address: Where Dagster is and how to get in.
+
+    Returns:
+        Each value of a header, what follows the name of a scheme in it, and the password of the proxy.
+    """
+    values = address.headers.values()
+    parts = (*values, *(value.split(" ", 1)[-1] for value in values), urlsplit(address.proxy).password)
+    return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def _custom(value: object) -> Mapping[str, str]:

@@ -11,13 +11,14 @@ from airflow.providers.common.compat.connection import (  # pyright: ignore[repo
     get_async_connection,
     get_async_extra_dejson,
 )
-from airflow.providers.common.compat.sdk import BaseHook, Connection, mask_secret  # pyright: ignore[reportMissingTypeStubs] - the same
+from airflow.providers.common.compat.sdk import BaseHook, Connection  # pyright: ignore[reportMissingTypeStubs] - the same
 
 from airflow.providers.dagster import connection_form
 from airflow.providers.dagster.async_client import AsyncDagsterClient
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient, is_loopback
 from airflow.providers.dagster.credentials import credential_headers, secrets_of
 from airflow.providers.dagster.exceptions import InvalidDagsterConnection
+from airflow.providers.dagster.masking import mask, mask_async
 from airflow.providers.dagster.model import CodeLocation
 
 __all__ = ["DagsterHook"]
@@ -62,7 +63,9 @@ class DagsterHook(BaseHook):
             InvalidDagsterConnection: The connection does not say, or would send a token in the clear.
         """
         connection = self.get_connection(self.dagster_conn_id)
-        return self._read(connection, connection.extra_dejson)
+        address = self._read(connection, connection.extra_dejson)
+        mask(secrets_of(address))
+        return address
 
     def get_conn(self) -> DagsterClient:
         """Open a client; the caller closes it.
@@ -91,6 +94,7 @@ class DagsterHook(BaseHook):
         if "address" not in vars(self):
             connection = await get_async_connection(self.dagster_conn_id, self)
             self.address = self._read(connection, await get_async_extra_dejson(connection))
+            await mask_async(secrets_of(self.address))
         address = self.address
         try:
             return await AsyncDagsterClient.open(address)
@@ -121,8 +125,6 @@ class DagsterHook(BaseHook):
             headers = credential_headers(connection.login or "", connection.password or "", extra)
         except ValueError as error:
             raise self._invalid(str(error)) from error
-        for secret in secrets_of(headers):
-            mask_secret(secret)
         if (
             headers
             and url.startswith("http:")
@@ -150,8 +152,6 @@ class DagsterHook(BaseHook):
             raise self._invalid(
                 "its extra `proxy` is no URL: write for example http://proxy.example.com:3128"
             )
-        if parts.password:
-            mask_secret(parts.password)
         return text
 
     def _url(self, host: str, port: int | None, schema: str) -> str:
