@@ -22,7 +22,7 @@ from attempts import Airflow
 from conditions import conditions
 from launches import Launch, Launches, read, write
 from launching_page import write_page
-from processes import program, serving
+from processes import end_orderly, program, serving
 from webserver import deployment
 
 OUT = Path(__file__).parent.parent / "docs" / "benchmarks"
@@ -80,6 +80,7 @@ def told(launches: Iterable[Launch]) -> Iterator[Launch]:
 
 def main() -> None:
     """Measure, write the results as JSON, and the page from them."""
+    end_orderly()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

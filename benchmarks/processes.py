@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
@@ -13,6 +14,11 @@ from urllib.request import urlopen
 
 HERE = Path(__file__).parent
 _STOP_SECONDS = 20.0
+
+
+def end_orderly() -> None:
+    """Let the order to end this process stop the servers that it has started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def program(script: str, *arguments: object) -> list[str]:
