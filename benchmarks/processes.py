@@ -9,7 +9,8 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 from urllib.request import urlopen
 
 HERE = Path(__file__).parent
@@ -18,7 +19,11 @@ _STOP_SECONDS = 20.0
 
 def end_orderly() -> None:
     """Let the order to end this process stop the servers that it has started."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, _exit)
+
+
+def _exit(signal_number: int, _: FrameType | None) -> NoReturn:
+    sys.exit(128 + signal_number)
 
 
 def program(script: str, *arguments: object) -> list[str]:
