@@ -105,7 +105,7 @@ def test_what_the_info_names_can_be_imported() -> None:
     info = get_provider_info()
     modules = [
         name
-        for kind in ("operators", "hooks", "triggers")
+        for kind in ("operators", "sensors", "hooks", "triggers")
         for part in info[kind]
         for name in part["python-modules"]
     ]
