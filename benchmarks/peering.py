@@ -35,7 +35,7 @@ from loads import (
     write,
 )
 from peering_page import write_page
-from processes import ask, program, result, serving
+from processes import ask, end_orderly, program, result, serving
 
 OUT = Path(__file__).parent.parent / "docs" / "benchmarks"
 PACKAGES = ("dagster", "dagster-airlift-core", "dagster-airlift", "requests")
@@ -173,6 +173,7 @@ def told(loads: Iterable[Load]) -> Iterator[Load]:
 
 def main() -> None:
     """Measure, write the results as JSON, and the page from them."""
+    end_orderly()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
