@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -19,7 +20,8 @@ from dataclasses import asdict, dataclass
 import psutil
 
 CONTROL = "/-/calls"
-_LAUNCHES = ("launchRun", "launchPipelineExecution")
+_LAUNCHES = (b"launchRun", b"launchPipelineExecution")
+_NAME = re.compile(rb"(?:query|mutation) (\w+)")
 _CHUNK = 65536
 
 
@@ -28,6 +30,7 @@ class Call:
     """One call of a client; moments are seconds since 1970.
 
     Args:
+        operation: Its name, or what there is of its document.
         is_launch: Whether it orders a run.
         began: When it came in.
         request_bytes: How long it was, without its head.
@@ -36,6 +39,7 @@ class Call:
         cpu: Seconds of the processor that webserver and code server took meanwhile.
     """
 
+    operation: str
     is_launch: bool
     began: float
     request_bytes: int
@@ -73,7 +77,9 @@ class Proxy:
         lines = head.decode("latin-1").split("\r\n")
         length = next((int(line[15:]) for line in lines if line.lower().startswith("content-length:")), 0)
         body = await reader.readexactly(length)
-        call = Call(any(name.encode() in body for name in _LAUNCHES), time.time(), length)
+        named = _NAME.search(body)
+        operation = named[1].decode() if named else body[:60].decode(errors="replace")
+        call = Call(operation, any(name in body for name in _LAUNCHES), time.time(), length)
         cpu = self._cpu()
         self._unanswered += 1
         upstream, onward = await asyncio.open_connection("127.0.0.1", self._port)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +28,7 @@ class Launch:
         request_bytes: How much was asked.
         cpu: Seconds of the processor that webserver and code server took for them.
         longest: Seconds until the slowest of them was answered.
+        operations: Their names, and when each began, in seconds after the start of the task.
     """
 
     tool: str
@@ -41,11 +42,14 @@ class Launch:
     request_bytes: int
     cpu: float
     longest: float
+    operations: tuple[tuple[str, float], ...]
 
     @classmethod
     def of(cls, tool: str, assets: int, days: int, repeat: int, attempt: Attempt) -> Self:
         """Return what an attempt did before its first order."""
-        calls = sorted(attempt.calls, key=lambda call: call.began)
+        # Not those of an attempt before, which was ended while it waited for an answer.
+        own = (call for call in attempt.calls if call.began >= attempt.started)
+        calls = sorted(own, key=lambda call: call.began)
         order = next((call for call in calls if call.is_launch), None)
         before = [call for call in calls if not call.is_launch and (not order or call.began < order.began)]
         return cls(
@@ -57,6 +61,7 @@ class Launch:
             request_bytes=sum(call.request_bytes for call in before),
             cpu=sum(call.cpu for call in before),
             longest=max((call.ended - call.began for call in before), default=0.0),
+            operations=tuple((call.operation, call.began - attempt.started) for call in before),
         )
 
     def __str__(self) -> str:
@@ -93,6 +98,12 @@ class Launches:
     def spread(self, field: str, days: int, assets: int, tool: str) -> Spread:
         """Return what one field was in a cell."""
         return Spread(tuple(float(getattr(launch, field)) for launch in self.of(days, assets, tool)))
+
+
+def write(file: Path, launches: Launches) -> None:
+    """Write the results as JSON."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(asdict(launches), indent=1) + "\n")
 
 
 def read(file: Path) -> Launches:

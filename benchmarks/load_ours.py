@@ -20,7 +20,7 @@ from dagster_airlift_core import (
 )
 
 
-def load(arguments: LoadArguments) -> Mapping[str, int]:
+def definitions(arguments: LoadArguments) -> Definitions:
     """Peer the Airflow, and map what is mapped."""
     mapped = [
         asset
@@ -29,7 +29,12 @@ def load(arguments: LoadArguments) -> Mapping[str, int]:
     ]
     airflow = AirflowInstance(AirflowBasicAuthBackend(arguments.url, *arguments.login), "benchmark")
     defs = Definitions(assets=mapped)
-    return serve(build_defs_from_airflow_instance(airflow_instance=airflow, defs=defs))
+    return build_defs_from_airflow_instance(airflow_instance=airflow, defs=defs)
+
+
+def load(arguments: LoadArguments) -> Mapping[str, int]:
+    """Do what a code server does."""
+    return serve(definitions(arguments))
 
 
 if __name__ == "__main__":

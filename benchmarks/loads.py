@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ PEER = "peer"
 OURS_SNAPSHOT = "ours, snapshot"
 PEER_STATE = "peer, state"
 BARE = "bare specs"
+SAME = "same specs"
 FETCH = "bare fetch,"
 OURS_UNMAPPED = "ours, unmapped"
 PEER_UNMAPPED = "peer, unmapped"
@@ -111,6 +112,12 @@ class Loads:
         cell = self.of(subject, api, dags, latency)
         values = [float(getattr(load, field)) for load in cell if not load.error]
         return Spread(tuple(values)) if values else None
+
+
+def write(file: Path, loads: Loads) -> None:
+    """Write the results as JSON."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(asdict(loads), indent=1) + "\n")
 
 
 def read(file: Path) -> Loads:

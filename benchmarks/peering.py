@@ -9,13 +9,12 @@ take turns. `--render` writes the page of the docs again from the results of the
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,19 +28,21 @@ from loads import (
     PEER,
     PEER_STATE,
     PEER_UNMAPPED,
+    SAME,
     Load,
     Loads,
     read,
+    write,
 )
 from peering_page import write_page
-from processes import ask, program, result, serving
+from processes import ask, end_orderly, program, result, serving
 
 OUT = Path(__file__).parent.parent / "docs" / "benchmarks"
 PACKAGES = ("dagster", "dagster-airlift-core", "dagster-airlift", "requests")
 CONNECTIONS = 8
 """How many questions ours asks at once; the floor of the network is measured with as many, and with one."""
-SLOW_MS = 100_000
-"""A cell in which the network alone takes the peer longer than this is measured once."""
+SLOW_MS = 20_000
+"""A cell in which the network alone takes the peer longer than this is measured once, and not with one connection."""
 LOAD_SECONDS = 590.0
 
 
@@ -57,13 +58,13 @@ class Plan:
     """
 
     sizes: tuple[int, ...] = (100, 500, 1000, 2000)
-    latencies: tuple[int, ...] = (0, 20, 100)
+    latencies: tuple[int, ...] = (20, 0, 100)
     chains: tuple[int, ...] = (500, 1000, 2000, 5000)
     repeats: int = 3
 
     def times(self, dags: int, latency: int) -> int:
         """Return how often a cell is measured."""
-        return 1 if dags * latency >= SLOW_MS else self.repeats
+        return 1 if dags * latency > SLOW_MS else self.repeats
 
 
 QUICK = Plan(sizes=(20,), latencies=(5,), chains=(), repeats=1)
@@ -93,34 +94,36 @@ class Bench:
         return Load.of(subject, api, self.dags, latency, repeat, {**counted, **measured})
 
     def _program(self, subject: str, api: str, url: str) -> list[str]:
-        state = self.folder / f"{self.dags}-{api}"
-        match subject:
-            case "bare specs":
-                return program("load_bare.py", self.dags)
-            case "ours" | "peer":
-                return program(f"load_{subject}.py", url, self.dags)
-            case "ours, unmapped" | "peer, unmapped":
-                return program(f"load_{subject[:4]}.py", url, self.dags, "--unmapped")
-            case "ours, snapshot":
-                return program("load_ours.py", url, self.dags, "--state", f"{state}.ours")
-            case "peer, state":
-                return program("load_peer.py", url, self.dags, "--state", f"{state}.peer")
-            case _:
-                return program("fetch_bare.py", url, api, self.dags, subject.rpartition(" ")[2])
+        ours, peer = (self.folder / f"{self.dags}-{api}.{tool}" for tool in (OURS, PEER))
+        if subject.startswith(FETCH):
+            return program("fetch_bare.py", url, api, self.dags, subject.rpartition(" ")[2])
+        script, *more = {
+            BARE: ("load_bare.py",),
+            SAME: ("load_same.py", "--state", ours),
+            OURS: ("load_ours.py",),
+            PEER: ("load_peer.py",),
+            OURS_UNMAPPED: ("load_ours.py", "--unmapped"),
+            PEER_UNMAPPED: ("load_peer.py", "--unmapped"),
+            OURS_SNAPSHOT: ("load_ours.py", "--state", ours),
+            PEER_STATE: ("load_peer.py", "--state", peer),
+        }[subject]
+        return program(str(script), *([url] if url else []), self.dags, *more)
 
 
 def measured(plan: Plan, folder: Path, *, with_peer: bool) -> Iterator[Load]:
-    """Measure every cell of a plan."""
-    for dags in plan.sizes:
-        with ExitStack() as servers:
-            urls = {
-                api: servers.enter_context(serving(program("synthetic_airflow.py", api, dags)))
-                for api in ("v1", "v2")
-            }
-            bench = Bench(dags, urls, folder)
-            yield from _offline(bench, plan, with_peer=with_peer)
-            for latency in plan.latencies:
-                yield from _live(bench, plan, latency, with_peer=with_peer)
+    """Measure every cell of a plan; the slowest come last."""
+    for latency in (None, *plan.latencies):
+        for dags in plan.sizes:
+            with ExitStack() as servers:
+                urls = {
+                    api: servers.enter_context(serving(program("synthetic_airflow.py", api, dags)))
+                    for api in ("v1", "v2")
+                }
+                bench = Bench(dags, urls, folder)
+                if latency is None:
+                    yield from _offline(bench, plan, with_peer=with_peer)
+                else:
+                    yield from _live(bench, plan, latency, with_peer=with_peer)
 
 
 def _offline(bench: Bench, plan: Plan, *, with_peer: bool) -> Iterator[Load]:
@@ -129,22 +132,23 @@ def _offline(bench: Bench, plan: Plan, *, with_peer: bool) -> Iterator[Load]:
     for subject, api in subjects:
         bench.load(subject, api)
     for repeat in range(plan.repeats):
-        yield bench.load(BARE, repeat=repeat)
-        for subject, api in subjects:
+        for subject, api in ((BARE, ""), (SAME, "v2"), *subjects):
             yield bench.load(subject, api, repeat=repeat)
 
 
 def _live(bench: Bench, plan: Plan, latency: int, *, with_peer: bool) -> Iterator[Load]:
-    """Measure what asks the Airflow; who goes first alternates."""
-    fetch = f"{FETCH} {CONNECTIONS}"
-    cells = [(OURS, "v1"), (OURS, "v2"), (OURS_UNMAPPED, "v1"), (fetch, "v1"), (fetch, "v2")]
-    if with_peer:
-        cells = [(PEER, "v1"), *cells, (PEER_UNMAPPED, "v1")]
-    if bench.dags * latency < SLOW_MS:
-        cells.append((f"{FETCH} 1", "v1"))
+    """Measure what asks the Airflow; who goes first alternates, and the floors are measured once."""
+    cells = [(PEER, "v1")] if with_peer else []
+    cells += [(OURS, "v1"), (OURS, "v2")]
     for repeat in range(plan.times(bench.dags, latency)):
         for subject, api in cells if repeat % 2 == 0 else reversed(cells):
             yield bench.load(subject, api, latency, repeat)
+    fetch = f"{FETCH} {CONNECTIONS}"
+    once = [(OURS_UNMAPPED, "v1"), (fetch, "v1"), (fetch, "v2")]
+    once += [(PEER_UNMAPPED, "v1")] if with_peer else []
+    once += [(f"{FETCH} 1", "v1")] if bench.dags * latency <= SLOW_MS else []
+    for subject, api in once:
+        yield bench.load(subject, api, latency)
 
 
 def chains(plan: Plan, *, with_peer: bool) -> Iterator[Load]:
@@ -169,6 +173,7 @@ def told(loads: Iterable[Load]) -> Iterator[Load]:
 
 def main() -> None:
     """Measure, write the results as JSON, and the page from them."""
+    end_orderly()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -182,12 +187,16 @@ def main() -> None:
         plan = QUICK if arguments.quick else Plan(repeats=arguments.repeats)
         with_peer = find_spec("dagster_airlift") is not None
         before = os.getloadavg()[0]
+        loads: list[Load] = []
+        chained: list[Load] = []
         with tempfile.TemporaryDirectory() as folder:
-            loads = tuple(told(measured(plan, Path(folder), with_peer=with_peer)))
-        chained = tuple(told(chains(plan, with_peer=with_peer)))
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        found = Loads(conditions(PACKAGES, before), loads, chained)
-        file.write_text(json.dumps(asdict(found), indent=1) + "\n")
+            for found, kept in (
+                (chains(plan, with_peer=with_peer), chained),
+                (measured(plan, Path(folder), with_peer=with_peer), loads),
+            ):
+                for load in told(found):
+                    kept.append(load)
+                    write(file, Loads(conditions(PACKAGES, before), tuple(loads), tuple(chained)))
     write_page(read(file), arguments.out)
 
 

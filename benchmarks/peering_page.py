@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charts import Line, chart
-from loads import BARE, FETCH, OURS, OURS_SNAPSHOT, OURS_UNMAPPED, PEER, PEER_STATE, PEER_UNMAPPED, Loads
+from loads import (
+    BARE,
+    FETCH,
+    OURS,
+    OURS_SNAPSHOT,
+    OURS_UNMAPPED,
+    PEER,
+    PEER_STATE,
+    PEER_UNMAPPED,
+    SAME,
+    Loads,
+)
 from pages import replace_part, table
 from spread import count, megabytes, seconds, times
 
@@ -20,7 +31,7 @@ SUBJECTS = (
     (f"{FETCH} 8", "v1"),
     (f"{FETCH} 8", "v2"),
 )
-OFFLINE = ((BARE, ""), (OURS_SNAPSHOT, "v2"), (PEER_STATE, "v1"))
+OFFLINE = ((BARE, ""), (SAME, "v2"), (OURS_SNAPSHOT, "v2"), (PEER_STATE, "v1"))
 
 
 def write_page(loads: Loads, out: Path) -> None:
@@ -53,7 +64,7 @@ def write_page(loads: Loads, out: Path) -> None:
 
 def _lines(loads: Loads, field: str, latency: int) -> list[Line]:
     lines: list[Line] = []
-    for subject, api in (*SUBJECTS[:3], *((SUBJECTS[6],) if field == "wall" else ()), OFFLINE[1]):
+    for subject, api in (*SUBJECTS[:3], *((SUBJECTS[6],) if field == "wall" else ()), OFFLINE[2]):
         at = 0 if subject == OURS_SNAPSHOT else latency
         found = [(dags, loads.spread(field, subject, api, dags, at)) for dags in loads.sizes]
         points = [(float(dags), spread.median) for dags, spread in found if spread]

@@ -8,19 +8,17 @@ It runs in an environment with Airflow 2.11, see airflow-2/; the web server has 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from conditions import conditions
 from load_arguments import LOGIN_VARIABLE
-from loads import OURS, PEER, Load, Loads, read
+from loads import OURS, PEER, Load, Loads, read, write
 from pages import replace_part, table
 from peering import OUT, told
-from processes import program, result
+from processes import end_orderly, program, result
 from real_airflow import PASSWORD, USER, real_airflow
 from spread import count, megabytes, seconds, times
 
@@ -60,6 +58,7 @@ def write_page(loads: Loads, out: Path) -> None:
 
 def main() -> None:
     """Measure, write the results as JSON, and the page from them."""
+    end_orderly()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -73,8 +72,7 @@ def main() -> None:
         before = os.getloadavg()[0]
         with tempfile.TemporaryDirectory() as home, real_airflow(Path(home), arguments.dags) as url:
             loads = tuple(told(measured(url, arguments.dags, arguments.repeats)))
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(asdict(Loads(conditions(PACKAGES, before), loads, ())), indent=1) + "\n")
+        write(file, Loads(conditions(PACKAGES, before), loads, ()))
     write_page(read(file), arguments.out)
 
 

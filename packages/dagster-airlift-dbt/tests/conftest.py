@@ -54,12 +54,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shop")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three projects, parsed by dbt: `shop` with its package `lib`, `jaffle`, and that of our `example`."""
+    folder = tmp_path_factory.mktemp("projects")
     os.environ["SHOP_DUCKDB"] = str(folder / "shop.duckdb")
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
-    subprocess.run([sys.executable, str(Path(__file__).parent / "shop.py"), str(folder)], check=True)
-    return folder / "shop"
+    subprocess.run([sys.executable, str(Path(__file__).parent / "dbt_parse.py"), str(folder)], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shop(projects: Path) -> Path:
+    return projects / "shop"
 
 
 @pytest.fixture(scope="session")

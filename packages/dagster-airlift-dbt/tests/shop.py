@@ -1,11 +1,6 @@
-"""Writes a dbt project with at least one of everything that a selection can name, and lets dbt parse it."""
+"""A dbt project with at least one of everything that a selection can name, and a package beside it."""
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-from dbt.cli.main import dbtRunner
 
 SHOP = {
     "dbt_project.yml": """
@@ -59,7 +54,8 @@ selectors:
     "seeds/raw_orders.csv": "id,customer,amount,ordered_at\n1,1,10,2024-01-01\n2,2,20,2024-01-02\n",
     "seeds/raw_customers.csv": "id,name\n1,Ada\n2,Bob\n",
     "seeds/seeds.yml": (
-        "seeds: [{name: raw_orders, config: {tags: [raw]}, columns: [{name: id, data_tests: [unique]}]}]"
+        "seeds: [{name: raw_customers, config: {schema: raw, group: web}},"
+        " {name: raw_orders, config: {tags: [raw]}, columns: [{name: id, data_tests: [unique]}]}]"
     ),
     "snapshots/orders_snapshot.sql": (
         "{% snapshot orders_snapshot %}{{ config(unique_key='id', strategy='check', check_cols='all', "
@@ -75,10 +71,17 @@ selectors:
     "models/staging/web/_web.yml": """
 sources:
   - name: web
-    config: {tags: [external], event_time: at}
-    tables: [{name: clicks, columns: [{name: id, data_tests: [not_null]}]}, {name: visits}]
+    config: {tags: [external, "not: a tag"], event_time: at}
+    description: What the web server writes.
+    tables:
+      - {name: clicks, columns: [{name: id, data_type: int, description: Its key, data_tests: [not_null]}]}
+      - {name: visits, config: {meta: {dagster: {asset_key: [lake, visits], group: lake}}}}
   - {name: crm, tables: [{name: clicks}]}
-models: [{name: stg_clicks, config: {meta: {owner: web, pii: true}}}]
+models:
+  - name: stg_clicks
+    config:
+      alias: clicks_of_the_web
+      meta: {owner: web, pii: true, dagster: {group: clicks, owners: [ada@shop.example, "team:web"]}}
 """,
     "models/staging/_staging.yml": """
 models:
@@ -110,16 +113,29 @@ unit_tests:
     "models/marts/finance/off.sql": "{{ config(enabled=false) }}select * from {{ ref('orders') }}",
     "models/marts/finance/blank.sql": "\n",
     "models/marts/finance/forecast.sql": "select * from {{ ref('helper') }}, {{ ref('customers', v=1) }}",
+    "models/marts/finance/twice_removed.sql": (
+        "{{ config(materialized='ephemeral') }}select * from {{ ref('helper') }}, {{ source('web', 'visits') }}"
+    ),
+    "models/marts/finance/report.sql": (
+        "{{ config(schema='reports', materialized='incremental', meta={'dagster': {'auto_materialize_policy': "
+        "{'type': 'lazy'}}}) }}select * from {{ ref('twice_removed') }}, {{ source('crm', 'clicks') }}"
+    ),
     "models/marts/customers_v1.sql": "select * from {{ ref('stg_customers') }}",
     "models/marts/customers_v2.sql": "select * from {{ ref('stg_customers') }}",
     "models/marts/customers_next.sql": "select * from {{ ref('customers', v=2) }}",
     "models/marts/_marts.yml": """
-groups: [{name: finance, owner: {name: Fin}}, {name: web, owner: {name: Web}}]
+groups: [{name: finance, owner: {name: Fin, email: fin@shop.example}}, {name: web, owner: {name: Web}}]
 models:
   - {name: finance, config: {group: finance, access: private}}
   - {name: helper, config: {group: finance}}
+  - {name: twice_removed, config: {group: finance}}
   - {name: revenue, config: {group: finance, access: public}}
-  - {name: orders, config: {access: public}}
+  - name: orders
+    description: "Orders; one row each."
+    config: {access: public, meta: {dagster: {auto_materialize_policy: {type: eager}}}}
+    columns:
+      - {name: id, data_type: integer, description: The key, tags: [key, "no tag!"]}
+      - {name: amount}
   - name: customers
     latest_version: 2
     columns: [{name: id, data_tests: [unique]}]
@@ -176,26 +192,3 @@ LIB = {
     "models/base/base.yml": "models: [{name: lib_base, columns: [{name: rate, data_tests: [not_null]}]}]",
     "seeds/lib_seed.csv": "rate\n2\n",
 }
-
-
-def write(root: Path) -> None:
-    """Write the project and, beside it, its package."""
-    for folder, files in {"shop": SHOP, "lib": LIB}.items():
-        for name, text in files.items():
-            path = root / folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-
-
-def parse(project: str) -> None:
-    """Install the package, which needs no network, and write the manifest."""
-    for command in ("deps", "parse"):
-        result = dbtRunner().invoke([command, "--quiet", "--project-dir", project, "--profiles-dir", project])
-        if not result.success:
-            raise SystemExit(str(result.exception))
-
-
-if __name__ == "__main__":
-    root = Path(sys.argv[1])
-    write(root)
-    parse(str(root / "shop"))

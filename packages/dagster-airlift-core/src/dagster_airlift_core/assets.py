@@ -34,6 +34,16 @@ class Source:
     snapshot: AirflowSnapshot
     links: Links
 
+    @classmethod
+    def of(cls, snapshot: AirflowSnapshot, base_url: str) -> Source:
+        """Return a snapshot with the pages of the UI that it was taken from, whoever looks at it now.
+
+        Args:
+            snapshot: The snapshot.
+            base_url: URL of the web server.
+        """
+        return cls(snapshot, Links(base_url, lambda: snapshot.is_airflow_2))
+
     @property
     def instance(self) -> str:
         """Name of the Airflow instance."""

@@ -121,5 +121,5 @@ def load_airflow_dag_asset_specs(
     yours = map_specs(
         Definitions(assets=mapped_assets or ()), lambda spec: claimed(spec, airflow_instance.name)
     )
-    peer = Peer(Source(loaded.snapshot, airflow_instance.links), tuple(specs_of(yours)))
+    peer = Peer(Source.of(loaded.snapshot, airflow_instance.links.base_url), tuple(specs_of(yours)))
     return peer.dag_specs

@@ -161,7 +161,7 @@ def peered(airflow: AirflowInstance, defs: Definitions, loaded: Loaded, choices:
         yours = map_specs(defs, lambda spec: claimed(spec, airflow.name))
         mapping = AssetMapping.of(airflow.name, specs_of(yours))
         return _composed(airflow, yours, loaded, choices, mapping, [instance], {})
-    source = Source(loaded.snapshot, airflow.links)
+    source = Source.of(loaded.snapshot, airflow.links.base_url)
     airflow_assets = AirflowAssets.of(source, choices.airflow_asset_key_fn)
     yours = _described(defs, source, airflow_assets)
     peer = Peer(source, tuple(specs_of(yours)), airflow_assets, choices.task_assets)
@@ -209,7 +209,7 @@ def _composed(
         outcomes=outcomes,
     )
     checks = asset_checks(airflow.name, outcomes)
-    return Definitions.merge(yours, Definitions(assets=ours, asset_checks=[checks], sensors=[sensor]))
+    return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=[sensor]))
 
 
 def specs_of(defs: Definitions) -> list[AssetSpec]:

@@ -69,6 +69,7 @@ class Reading:
             sources=self._sources(dags) if self.with_sources else {},
             unread=self._unread,
             notes=tuple(self._notes),
+            is_airflow_2=self.airflow.links.has_grid(),
         )
 
     def _read_tasks(self, dag_ids: list[str]) -> None:

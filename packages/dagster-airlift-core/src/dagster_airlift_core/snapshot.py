@@ -40,6 +40,7 @@ class AirflowSnapshot:
         sources: Source code by DAG id.
         unread: DAGs whose tasks are not known, and why.
         notes: What else could not be read, and why.
+        is_airflow_2: Whether it was an Airflow 2, whose UI has other pages.
     """
 
     instance: str
@@ -51,6 +52,7 @@ class AirflowSnapshot:
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     unread: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
+    is_airflow_2: bool = False
 
     def task_ids(self, dag_id: str) -> tuple[str, ...]:
         """Return the ids of the tasks of a DAG, sorted.
@@ -93,6 +95,7 @@ class AirflowSnapshot:
             {dag_id: source for dag_id, source in self.sources.items() if dag_id in kept},
             {dag_id: why for dag_id, why in self.unread.items() if dag_id in kept},
             self.notes,
+            self.is_airflow_2,
         )
 
     def to_json(self) -> str:
@@ -111,6 +114,7 @@ class AirflowSnapshot:
             "sources": dict(self.sources),
             "unread": dict(self.unread),
             "notes": list(self.notes),
+            "is_airflow_2": self.is_airflow_2,
         }
         return json.dumps(written, separators=(",", ":"), sort_keys=True)
 
@@ -151,6 +155,7 @@ def _read(fields: Mapping[str, Any]) -> AirflowSnapshot:
         sources=_texts_by_id(fields["sources"]),
         unread=_texts_by_id(fields["unread"]),
         notes=tuple(_text(note) for note in fields["notes"]),
+        is_airflow_2=bool(fields["is_airflow_2"]),
     )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dagster_airlift_dbt.command import BuildingCommand, DbtCommand
-from dagster_airlift_dbt.dbt_on_airflow import DbtOnAirflow
+from dagster_airlift_dbt.dbt_on_airflow import DbtOnAirflow, TaskCommands
 from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError, DbtSelectionError
 from dagster_airlift_dbt.graph import DbtGraph, SelectingCommand
-from dagster_airlift_dbt.manifest import Manifest
+from dagster_airlift_dbt.manifest import Manifest, ManifestSource
 from dagster_airlift_dbt.nodes import DbtNode
+from dagster_airlift_dbt.relations import Detail
 from dagster_airlift_dbt.spec import IndirectSelection
+from dagster_airlift_dbt.specs import ChangeSpec, DbtTranslator, ManifestTranslator
 
 __all__ = [
     "BuildingCommand",
+    "ChangeSpec",
     "DbtCommand",
     "DbtGraph",
     "DbtManifestError",
@@ -19,7 +22,12 @@ __all__ = [
     "DbtNode",
     "DbtOnAirflow",
     "DbtSelectionError",
+    "DbtTranslator",
+    "Detail",
     "IndirectSelection",
     "Manifest",
+    "ManifestSource",
+    "ManifestTranslator",
     "SelectingCommand",
+    "TaskCommands",
 ]

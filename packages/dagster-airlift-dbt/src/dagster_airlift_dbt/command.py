@@ -47,6 +47,8 @@ class DbtCommand:
         indirect_selection: What follows `--indirect-selection`, or what the project sets it to.
         resource_types: What follows `--resource-type`, for `build` only.
         exclude_resource_types: What follows `--exclude-resource-type`, for `build` only.
+        project: The name of the dbt project that it runs in, where there are several and the selection fits in
+            more than one.
 
     Raises:
         DbtSelectionError: The command is none of the four, or a flag selects and so belongs into a field.
@@ -60,6 +62,7 @@ class DbtCommand:
     indirect_selection: IndirectSelection = "eager"
     resource_types: tuple[str, ...] = ()
     exclude_resource_types: tuple[str, ...] = ()
+    project: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what builds nothing, and a selection where none is looked for."""

@@ -1,48 +1,71 @@
 """The dbt resources that Airflow's tasks build, as assets mapped to these tasks."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, TypeAlias, get_args
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec, Definitions
-from dagster_dbt import DagsterDbtTranslator, DbtProject
 
 from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_dbt.command import DbtCommand
-from dagster_airlift_dbt.errors import DbtMigrationError
-from dagster_airlift_dbt.execution import executable_assets
-from dagster_airlift_dbt.graph import DbtGraph
-from dagster_airlift_dbt.manifest import read_manifest
+from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError
+from dagster_airlift_dbt.manifest import ManifestSource
+from dagster_airlift_dbt.project import DbtProjectContent
+from dagster_airlift_dbt.projects import DbtProjects, TaskCommand, handles_of, specs_of
+from dagster_airlift_dbt.reading import ProjectReader, manifests_at
+from dagster_airlift_dbt.relations import Detail
 from dagster_airlift_dbt.selection import DbtAssets
+from dagster_airlift_dbt.specs import DbtTranslator, ManifestTranslator, specs_by
+
+if TYPE_CHECKING:
+    from dagster_dbt import DbtProject
+
+TaskCommands: TypeAlias = DbtCommand | Sequence[DbtCommand]
+"""What a task runs: one dbt command, or one after the other."""
 
 
 @dataclass(frozen=True)
 class DbtOnAirflow:
-    """One dbt project, run by tasks of Airflow.
+    """dbt projects, run by tasks of Airflow.
 
-    Its assets have the keys, groups, kinds and dependencies that dagster-dbt gives them, so a migration
-    changes who runs a model and not how it looks.
+    Their assets have the keys, groups, kinds and dependencies that dagster-dbt gives them, so a migration
+    changes who runs a model and not how it looks. dagster-dbt itself is needed to migrate only.
 
     Args:
-        manifest: Path of the project's `manifest.json`.
-        tasks: DAG id → task id → the dbt command that the task runs. A model that several tasks run is one
-            asset, mapped to all of them.
-        translator: Gives each dbt resource its asset key and attributes; dagster-dbt's own by default.
+        manifest: The project's `manifest.json`: a path, a URI that fsspec knows (`s3://…`), its content, or a
+            `DbtProject`; or several of these, where the tasks run several projects. It is read again once it
+            has changed.
+        tasks: DAG id → task id → the dbt command that the task runs, or several. A model that several tasks run
+            is one asset, mapped to all of them.
+        translator: Decides how the assets look. A function is given each resource and the spec that it would
+            have, and returns the one that it gets. A `DagsterDbtTranslator` is asked as dagster-dbt asks it; the
+            whole manifest is kept in memory for it. By default the assets look as dagster-dbt shows them.
+        detail: `full` as dagster-dbt, or `slim`: without the columns, and without the SQL in the description.
+            They are most of what Dagster stores of a big project; what Dagster runs is always shown in full.
     """
 
-    manifest: Path
-    tasks: Mapping[str, Mapping[str, DbtCommand]]
-    translator: DagsterDbtTranslator = field(default_factory=DagsterDbtTranslator)
+    manifest: ManifestSource | Sequence[ManifestSource]
+    tasks: Mapping[str, Mapping[str, TaskCommands]]
+    translator: DbtTranslator | None = None
+    detail: Detail = "full"
     _projects: Mapping[TaskHandle, DbtProject] = field(
-        default_factory=dict[TaskHandle, DbtProject], repr=False
+        default_factory=dict[TaskHandle, "DbtProject"], repr=False
     )
+
+    def __post_init__(self) -> None:
+        """Refuse a detail that there is not."""
+        if self.detail not in get_args(Detail):
+            raise DbtManifestError(f"The detail {self.detail!r} is not among {', '.join(get_args(Detail))}.")
 
     def migrate(self, dag_id: str, task_id: str, *, project: DbtProject) -> Self:
         """Let Dagster be able to run what one task runs: exactly its models, by its command.
 
-        Airflow goes on running the task until its migration state says `migrated: true`.
+        Airflow goes on running the task until its migration state says `migrated: true`. This needs
+        dagster-dbt: `pip install dagster-airlift-dbt[migrate]`.
 
         Args:
             dag_id: The DAG.
@@ -53,7 +76,7 @@ class DbtOnAirflow:
             A copy in which the models of this task are executable.
 
         Raises:
-            DbtMigrationError: The task is none of `tasks`.
+            DbtMigrationError: The task is none of `tasks`, or runs several dbt commands.
         """
         handle = TaskHandle(dag_id, task_id)
         commands = self._commands()
@@ -61,6 +84,11 @@ class DbtOnAirflow:
             known = ", ".join(sorted(f"{each.dag_id}.{each.task_id}" for each in commands))
             raise DbtMigrationError(
                 f"{dag_id}.{task_id} is not among the dbt tasks of this project. They are {known}."
+            )
+        if len(commands[handle]) != 1:
+            raise DbtMigrationError(
+                f"{dag_id}.{task_id} runs {len(commands[handle])} dbt commands, and Dagster runs one for a task. "
+                "Give each command a task of its own in Airflow first."
             )
         return replace(self, _projects={**self._projects, handle: project})
 
@@ -72,25 +100,26 @@ class DbtOnAirflow:
             migrated, all mapped to their tasks.
 
         Raises:
-            DbtManifestError: The manifest is missing, is no manifest, or has two resources with one asset key.
+            DbtManifestError: A manifest is missing, is no manifest, or has two resources with one asset key.
             DbtSelectionError: A task's command selects nothing, or cannot be resolved from a manifest.
             DbtMigrationError: A model is run by two tasks that are both migrated.
         """
-        manifest = read_manifest(self.manifest)
-        resources = DbtAssets(DbtGraph.from_manifest(manifest), manifest, self.translator)
-        ids = {handle: resources.ids_of(command) for handle, command in self._commands().items()}
-        specs = resources.specs(frozenset[str]().union(*ids.values()))
-        handles = {
-            spec.key: [handle for handle in ids if unique_id in ids[handle]]
-            for unique_id, spec in specs.items()
-        }
-        executable = [self._executable(handle, resources) for handle in self._projects]
+        projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])
+        commands = [
+            projects.resolve(handle, command) for handle, each in self._commands().items() for command in each
+        ]
+        specs = specs_of(commands)
+        handles = handles_of(commands)
+        executable = [self._executable(each) for each in commands if each.handle in self._projects]
         _refuse_two_owners(executable)
         run_by_dagster = {key for assets in executable for key in assets.keys}
-        observed = [spec for spec in specs.values() if spec.key not in run_by_dagster]
         return Definitions(
             assets=[
-                *(_mapped_spec(spec, handles[spec.key]) for spec in observed),
+                *(
+                    _mapped_spec(spec, handles[key])
+                    for key, spec in specs.items()
+                    if key not in run_by_dagster
+                ),
                 *(
                     assets.map_asset_specs(lambda spec: _mapped_spec(spec, handles[spec.key]))
                     for assets in executable
@@ -98,16 +127,28 @@ class DbtOnAirflow:
             ]
         )
 
-    def _commands(self) -> dict[TaskHandle, DbtCommand]:
+    @cached_property
+    def _readers(self) -> list[ProjectReader]:
+        keeps_manifest = bool(self._projects) or isinstance(self.translator, ManifestTranslator)
+        return [ProjectReader(place, self.detail, keeps_manifest) for place in manifests_at(self.manifest)]
+
+    def _assets(self, project: DbtProjectContent) -> DbtAssets:
+        return DbtAssets(project, specs_by(self.translator, project))
+
+    def _commands(self) -> dict[TaskHandle, Sequence[DbtCommand]]:
         return {
-            TaskHandle(dag_id, task_id): command
+            TaskHandle(dag_id, task_id): [each] if isinstance(each, DbtCommand) else each
             for dag_id, commands in self.tasks.items()
-            for task_id, command in commands.items()
+            for task_id, each in commands.items()
         }
 
-    def _executable(self, handle: TaskHandle, assets: DbtAssets) -> AssetsDefinition:
-        name = f"{dagster_name(handle.dag_id)}__{dagster_name(handle.task_id)}"
-        return executable_assets(name, self._commands()[handle], assets, self._projects[handle])
+    def _executable(self, task: TaskCommand) -> AssetsDefinition:
+        # dagster-dbt is an extra.
+        from dagster_airlift_dbt.execution import Execution  # noqa: PLC0415
+
+        name = f"{dagster_name(task.handle.dag_id)}__{dagster_name(task.handle.task_id)}"
+        execution = Execution(task.assets, self.translator)
+        return execution.executable_assets(name, task.command, self._projects[task.handle])
 
 
 def _mapped_spec(spec: AssetSpec, handles: list[TaskHandle]) -> AssetSpec:

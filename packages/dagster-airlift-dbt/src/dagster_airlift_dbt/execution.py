@@ -1,52 +1,135 @@
-"""Lets Dagster run what a dbt task runs."""
+"""Lets Dagster run what a dbt task runs; the one module that needs dagster-dbt."""
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` at run time.
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from dagster import AssetExecutionContext, AssetsDefinition, multi_asset
-from dagster_dbt import DbtCliResource, DbtProject
+from dagster import AssetCheckSpec, AssetExecutionContext, AssetsDefinition, AssetSpec, multi_asset
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject
 
 from dagster_airlift_dbt.command import DbtCommand
+from dagster_airlift_dbt.errors import DbtMigrationError
+from dagster_airlift_dbt.manifest import Manifest
+from dagster_airlift_dbt.nodes import DbtNode
 from dagster_airlift_dbt.selection import DbtAssets
+from dagster_airlift_dbt.specs import ChangeSpec, DbtTranslator, specs_by
 
 
-def executable_assets(
-    name: str, command: DbtCommand, assets: DbtAssets, project: DbtProject
-) -> AssetsDefinition:
-    """Define the assets of a command as ones that Dagster builds, by the same command line.
-
-    dagster-dbt's own `@dbt_assets` would resolve the selection once more, and otherwise than dbt does. So the
-    assets are given by us and the selection as its tags: the whole is run by the words that Airflow's task has,
-    and a part of it by the names that dagster-dbt then puts in their place.
+class ChangedSpecs(DagsterDbtTranslator):
+    """dagster-dbt's own specs, changed by a function of the user.
 
     Args:
-        name: Of the definition.
-        command: What the task runs.
-        assets: What the project looks like in Dagster.
-        project: Where it lies for Dagster.
-
-    Returns:
-        One executable definition of all assets and checks of the command.
-
-    Raises:
-        DbtSelectionError: The selection names nothing that is an asset, or needs more than a manifest.
+        change: The function.
+        nodes: The resources that it is told about.
     """
-    ids = assets.ids_of(command)
 
-    @multi_asset(
-        name=name,
-        specs=list(assets.specs(ids).values()),
-        check_specs=assets.checks(ids),
-        can_subset=True,
-        allow_arbitrary_check_specs=True,
-        op_tags=_selection_tags(command),
-    )
-    def run_dbt(context: AssetExecutionContext) -> Iterator[object]:
-        dbt = DbtCliResource(project_dir=project)
-        yield from dbt.cli([command.command, *command.options, *command.flags], context=context).stream()
+    def __init__(self, change: ChangeSpec, nodes: Mapping[str, DbtNode]) -> None:
+        super().__init__()
+        self._change = change
+        self._nodes = nodes
+        self._made: dict[str, AssetSpec] = {}
 
-    return run_dbt
+    def get_asset_spec(self, manifest: Manifest, unique_id: str, project: DbtProject | None) -> AssetSpec:
+        """Give the changed spec, and call the function once for each resource.
+
+        Args:
+            manifest: The manifest.
+            unique_id: The resource.
+            project: Where it lies.
+
+        Returns:
+            What the function gave.
+        """
+        if unique_id not in self._made:
+            default = super().get_asset_spec(manifest, unique_id, project)
+            self._made[unique_id] = self._change(self._nodes[unique_id], default)
+        return self._made[unique_id]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What dagster-dbt is told about a project that Dagster runs.
+
+    Args:
+        assets: What the project looks like in Dagster; it has its manifest.
+        translator: What was asked for to translate it.
+    """
+
+    assets: DbtAssets
+    translator: DbtTranslator | None
+
+    def executable_assets(self, name: str, command: DbtCommand, project: DbtProject) -> AssetsDefinition:
+        """Define the assets of a command as ones that Dagster builds, by the same command line.
+
+        dagster-dbt's own `@dbt_assets` would resolve the selection once more, and otherwise than dbt does. So
+        the assets are given by us and the selection as its tags: the whole is run by the words that Airflow's
+        task has, and a part of it by the names that dagster-dbt then puts in their place.
+
+        Args:
+            name: Of the definition.
+            command: What the task runs.
+            project: Where the project lies for Dagster.
+
+        Returns:
+            One executable definition of all assets and checks of the command.
+
+        Raises:
+            DbtSelectionError: The selection names nothing that is an asset, or needs more than a manifest.
+            DbtMigrationError: dagster-dbt cannot run what this translator names.
+        """
+        translator = self._for_dagster_dbt()
+        assets = DbtAssets(self.assets.project, specs_by(translator, self.assets.project))
+        ids = assets.ids_of(command)
+
+        @multi_asset(
+            name=name,
+            specs=list(assets.specs(ids).values()),
+            check_specs=_checks(assets, translator, ids),
+            can_subset=True,
+            allow_arbitrary_check_specs=True,
+            op_tags=_selection_tags(command),
+        )
+        def run_dbt(context: AssetExecutionContext) -> Iterator[object]:
+            dbt = DbtCliResource(project_dir=project)
+            yield from dbt.cli([command.command, *command.options, *command.flags], context=context).stream()
+
+        return run_dbt
+
+    def _for_dagster_dbt(self) -> DagsterDbtTranslator:
+        if self.translator is None:
+            return DagsterDbtTranslator()
+        if isinstance(self.translator, DagsterDbtTranslator):
+            return self.translator
+        if callable(self.translator):
+            return ChangedSpecs(self.translator, self.assets.graph.nodes)
+        raise DbtMigrationError(
+            f"dagster-dbt cannot run what {type(self.translator).__name__} names: it is no DagsterDbtTranslator. "
+            "Derive it from that class, or give a function of a resource and its spec."
+        )
+
+
+def _checks(
+    assets: DbtAssets, translator: DagsterDbtTranslator, ids: Collection[str]
+) -> list[AssetCheckSpec]:
+    """The checks that dagster-dbt makes of the tests that run, where what they test runs too."""
+    manifest: Mapping[str, Any] = assets.project.manifest or {}
+    nodes = assets.graph.nodes
+    checks: dict[str, AssetCheckSpec] = {}
+    for test in sorted(each for each in ids if nodes[each].resource_type == "test"):
+        for parent in nodes[test].depends_on:
+            is_checked = (
+                translator.settings.enable_source_tests_as_checks
+                if parent.startswith("source.")
+                else parent in ids and assets.is_asset(parent)
+            )
+            check = is_checked and translator.get_asset_check_spec(
+                assets.spec_of(parent), manifest, test, project=None
+            )
+            if check:
+                checks[check.get_python_identifier()] = check
+    return list(checks.values())
 
 
 def _selection_tags(command: DbtCommand) -> dict[str, str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Self, TypeAlias, get_args
+from typing import Any, Literal, Self, TypeAlias, cast, get_args
 
 from dagster_airlift_dbt.catalogue import Catalogue
 from dagster_airlift_dbt.errors import DbtSelectionError
 from dagster_airlift_dbt.lineage import Lineage
 from dagster_airlift_dbt.manifest import Manifest
-from dagster_airlift_dbt.nodes import DbtNode, project_name, read_files, read_nodes
+from dagster_airlift_dbt.nodes import DbtNode, ProjectParts, project_name
 from dagster_airlift_dbt.paths import ProjectTree
 from dagster_airlift_dbt.resolution import Resolver
 from dagster_airlift_dbt.selectors import YamlSelectors
@@ -70,12 +70,36 @@ class DbtGraph:
         Returns:
             The graph of everything in it that is enabled.
         """
-        return cls(
-            nodes=read_nodes(manifest),
-            files=read_files(manifest),
-            selectors=manifest.get("selectors") or {},
-            project=project_name(manifest),
-        )
+        parts = ProjectParts()
+        for member, content in manifest.items():
+            if isinstance(content, Mapping):
+                for unique_id, payload in cast("Mapping[str, Any]", content).items():
+                    if member == "disabled":
+                        parts.add_disabled(payload)
+                    elif isinstance(payload, Mapping):
+                        parts.add(member, unique_id, cast("Mapping[str, Any]", payload))
+        return cls.of(parts, manifest.get("metadata") or {}, manifest.get("selectors") or {})
+
+    @classmethod
+    def of(
+        cls,
+        parts: ProjectParts,
+        metadata: Mapping[str, Any],
+        selectors: Mapping[str, Mapping[str, Any]],
+    ) -> Self:
+        """Build the graph of what was found in a manifest.
+
+        Args:
+            parts: Its resources and files.
+            metadata: Its metadata.
+            selectors: Its selectors.
+
+        Returns:
+            The graph.
+        """
+        packages = sorted({node.package for node in parts.nodes.values()})
+        project = project_name(metadata, packages)
+        return cls(nodes=parts.nodes, files=parts.files_of(project), selectors=selectors, project=project)
 
     def select(
         self,

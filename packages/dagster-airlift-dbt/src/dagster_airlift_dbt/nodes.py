@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import md5
 from pathlib import PurePosixPath
-from typing import Any, TypeAlias
-
-from dagster_airlift_dbt.manifest import Manifest
+from sys import intern
+from typing import Any, TypeAlias, cast
 
 Version: TypeAlias = str | float | None
 
-_COLLECTIONS = (
-    "nodes",
-    "sources",
-    "exposures",
-    "metrics",
-    "semantic_models",
-    "saved_queries",
-    "unit_tests",
-    "functions",
+_COLLECTIONS = frozenset(
+    {
+        "nodes",
+        "sources",
+        "exposures",
+        "metrics",
+        "semantic_models",
+        "saved_queries",
+        "unit_tests",
+        "functions",
+    }
 )
 # They have files of the project too, and nothing selects them.
-_OTHER_COLLECTIONS = ("macros", "docs", "groups")
+_OTHER_COLLECTIONS = frozenset({"macros", "docs", "groups"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DbtNode:
     """One dbt resource: a model, a test, a source, a metric and so on."""
 
@@ -57,63 +59,90 @@ class DbtNode:
         return self.resource_type in {"test", "unit_test"}
 
 
-def read_nodes(manifest: Manifest) -> dict[str, DbtNode]:
-    """Read what dbt can select: everything in the manifest that is enabled."""
-    return {
-        unique_id: _node(unique_id, payload)
-        for collection in _COLLECTIONS
-        for unique_id, payload in (manifest.get(collection) or {}).items()
-        if _config(payload).get("enabled") is not False
-    }
+@dataclass(frozen=True)
+class ProjectParts:
+    """What a manifest has been found to hold so far."""
+
+    nodes: dict[str, DbtNode] = field(default_factory=dict[str, DbtNode])
+    files: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+
+    def add(self, collection: str, unique_id: str, payload: Mapping[str, Any]) -> DbtNode | None:
+        """Take in one entry of a manifest.
+
+        Args:
+            collection: The member of the manifest that it belongs to.
+            unique_id: The resource.
+            payload: What the manifest says about it.
+
+        Returns:
+            The resource, if it is one that dbt can select: it is enabled.
+        """
+        if collection in _COLLECTIONS or collection in _OTHER_COLLECTIONS:
+            self.files.update(_files(payload))
+        if collection not in _COLLECTIONS or _config(payload).get("enabled") is False:
+            return None
+        node = self.nodes[unique_id] = _node(unique_id, payload)
+        return node
+
+    def add_disabled(self, payloads: object) -> None:
+        """Take in the files of what is disabled: they are there all the same."""
+        if isinstance(payloads, list):
+            for payload in cast("list[Mapping[str, Any]]", payloads):
+                self.files.update(_files(payload))
+
+    def files_of(self, project: str) -> frozenset[str]:
+        """The files of one project, without those of its packages."""
+        return frozenset(file for package, file in self.files if package == project)
 
 
-def read_files(manifest: Manifest) -> frozenset[str]:
-    """Read which files the project itself has, its packages' left out."""
-    project = project_name(manifest)
-    files = (file for payload in _payloads(manifest) for file in _files(payload, project))
-    return frozenset(file for file in files if file)
+def project_name(metadata: Mapping[str, Any], packages: Iterable[str]) -> str:
+    """The name of the dbt project that a manifest belongs to.
+
+    Args:
+        metadata: The metadata of the manifest. It has the name since dbt 1.6, and its digest before.
+        packages: The packages in the manifest; the project is one of them.
+    """
+    if metadata.get("project_name"):
+        return str(metadata["project_name"])
+    digest = metadata.get("project_id")
+    return next(
+        (name for name in packages if md5(name.encode(), usedforsecurity=False).hexdigest() == digest), ""
+    )
 
 
-def project_name(manifest: Manifest) -> str:
-    """The name of the dbt project that the manifest belongs to."""
-    return str(manifest.get("metadata", {}).get("project_name") or "")
+def _files(payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    package = str(payload.get("package_name") or "")
+    for owner, path in ((package, payload.get("original_file_path")), _patch(payload)):
+        if path:
+            yield intern(owner), _clean(path)
 
 
-def _payloads(manifest: Manifest) -> Iterator[Mapping[str, Any]]:
-    for collection in (*_COLLECTIONS, *_OTHER_COLLECTIONS):
-        yield from (manifest.get(collection) or {}).values()
-    for disabled in (manifest.get("disabled") or {}).values():
-        yield from disabled
-
-
-def _files(payload: Mapping[str, Any], project: str) -> Iterator[str]:
-    if payload.get("package_name") == project:
-        yield _clean(payload.get("original_file_path"))
-    package, _, path = str(payload.get("patch_path") or "").partition("://")
-    if package == project:
-        yield _clean(path)
+def _patch(payload: Mapping[str, Any]) -> tuple[str, str]:
+    """The package and path of the YAML file that describes a resource; before dbt 0.20 there was no package."""
+    package, _, path = str(payload.get("patch_path") or "").rpartition("://")
+    return package or str(payload.get("package_name") or ""), path
 
 
 def _node(unique_id: str, payload: Mapping[str, Any]) -> DbtNode:
     kind = str(payload.get("resource_type") or unique_id.partition(".")[0])
     return DbtNode(
         unique_id=unique_id,
-        resource_type=kind,
+        resource_type=intern(kind),
         name=str(payload.get("name") or ""),
-        package=str(payload.get("package_name") or ""),
-        fqn=tuple(payload.get("fqn") or ()),
+        package=intern(str(payload.get("package_name") or "")),
+        fqn=tuple(map(intern, payload.get("fqn") or ())),
         path=_clean(payload.get("original_file_path")),
-        patch_path=_clean(str(payload.get("patch_path") or "").partition("://")[2]),
+        patch_path=_clean(_patch(payload)[1]),
         # dbt takes neither hooks of seeds nor anything of sources for a dependency.
         depends_on=() if kind in {"seed", "source"} else _depends_on(payload),
         tags=_tags(payload, kind),
-        config=_config(payload),
+        config=_told(_config(payload)),
         access=payload.get("access"),
         version=payload.get("version"),
         latest_version=payload.get("latest_version"),
         source_name=str(payload.get("source_name") or ""),
         generic_test=(payload.get("test_metadata") or {}).get("name"),
-        is_blank=kind != "seed" and _is_blank(payload.get("raw_code")),
+        is_blank=kind != "seed" and _is_blank(payload),
     )
 
 
@@ -125,16 +154,24 @@ def _config(payload: Mapping[str, Any]) -> Mapping[str, object]:
     return payload.get("config") or {}
 
 
+def _told(config: Mapping[str, object]) -> Mapping[str, object]:
+    """What a configuration says: dbt writes down each setting, most of them empty, and nothing selects these."""
+    return {
+        intern(name): value for name, value in config.items() if value is not None and value not in ([], {})
+    }
+
+
 def _depends_on(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple((payload.get("depends_on") or {}).get("nodes") or ())
+    return tuple(map(intern, (payload.get("depends_on") or {}).get("nodes") or ()))
 
 
 def _tags(payload: Mapping[str, Any], kind: str) -> tuple[str, ...]:
     """A unit test has its tags in its configuration alone."""
     tags: list[str] | str = (_config(payload) if kind == "unit_test" else payload).get("tags") or []
-    return (tags,) if isinstance(tags, str) else tuple(tags)
+    return (tags,) if isinstance(tags, str) else tuple(map(intern, tags))
 
 
-def _is_blank(raw_code: str | None) -> bool:
+def _is_blank(payload: Mapping[str, Any]) -> bool:
     """Whether there is nothing to run; a manifest without code says nothing about that."""
-    return raw_code is not None and not raw_code.strip()
+    code = payload.get("raw_code", payload.get("raw_sql"))
+    return code is not None and not code.strip()

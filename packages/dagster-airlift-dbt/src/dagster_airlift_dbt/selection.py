@@ -1,18 +1,17 @@
-"""Which assets a dbt command materialises, and which checks it runs."""
+"""What a dbt command of an Airflow task runs, and the assets that this materialises."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from dagster import AssetCheckSpec, AssetKey, AssetSpec
-from dagster_dbt import DagsterDbtTranslator
+from dagster import AssetKey, AssetSpec
 
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.errors import DbtManifestError, DbtSelectionError
 from dagster_airlift_dbt.graph import DbtGraph
-from dagster_airlift_dbt.manifest import Manifest
-from dagster_airlift_dbt.nodes import DbtNode
+from dagster_airlift_dbt.project import DbtProjectContent
+from dagster_airlift_dbt.specs import SpecOf
 
 
 @dataclass(frozen=True)
@@ -20,14 +19,17 @@ class DbtAssets:
     """What a dbt project looks like in Dagster.
 
     Args:
-        graph: The project.
-        manifest: Its manifest.
-        translator: Gives each dbt resource its asset key and attributes, and each test its check.
+        project: The project.
+        spec_of: Gives each dbt resource its asset key and attributes.
     """
 
-    graph: DbtGraph
-    manifest: Manifest
-    translator: DagsterDbtTranslator
+    project: DbtProjectContent
+    spec_of: SpecOf
+
+    @property
+    def graph(self) -> DbtGraph:
+        """The resources of the project."""
+        return self.project.graph
 
     def ids_of(self, command: DbtCommand) -> frozenset[str]:
         """Resolve the selection of a dbt command.
@@ -41,62 +43,26 @@ class DbtAssets:
         Raises:
             DbtSelectionError: The selection names nothing that is an asset, or needs more than a manifest.
         """
-        ids = self._resolved(command)
-        if not any(_is_asset(self.graph.nodes[each]) for each in ids):
+        ids = self.resolved(command)
+        if not self.has_assets(ids):
             raise DbtSelectionError(
                 f"`{command}` selects nothing in the manifest of dbt project {self.graph.project!r} that is an "
                 f"asset. Its folders and resources are {_names(self.graph)}."
             )
         return ids
 
-    def specs(self, ids: Collection[str]) -> dict[str, AssetSpec]:
-        """Give the specs of dbt resources.
+    def resolved(self, command: DbtCommand) -> frozenset[str]:
+        """Resolve the selection of a dbt command, which may be nothing.
 
         Args:
-            ids: Their unique ids; what is no asset is passed over: tests, ephemeral models and so on.
+            command: The command.
 
         Returns:
-            Unique id → the spec that dagster-dbt gives for the same manifest and translator, ordered by key.
+            The unique ids of what dbt runs, tests among them.
 
         Raises:
-            DbtManifestError: Two of the resources have one key.
+            DbtSelectionError: The selection needs more than a manifest.
         """
-        owners: dict[AssetKey, str] = {}
-        specs: dict[str, AssetSpec] = {}
-        for unique_id in sorted(each for each in ids if _is_asset(self.graph.nodes[each])):
-            spec = self._spec(unique_id)
-            if spec.key in owners:
-                raise DbtManifestError(
-                    f"The dbt resources {owners[spec.key]!r} and {unique_id!r} both have the asset key "
-                    f"{spec.key.to_user_string()!r}. Give one of them another, by `meta.dagster.asset_key` or "
-                    "a translator."
-                )
-            owners[spec.key] = unique_id
-            specs[unique_id] = spec
-        return dict(sorted(specs.items(), key=lambda item: item[1].key))
-
-    def checks(self, ids: Collection[str]) -> list[AssetCheckSpec]:
-        """Give the checks that dagster-dbt makes of dbt tests.
-
-        Args:
-            ids: The unique ids of what dbt runs.
-
-        Returns:
-            One check for each test among them, where what it tests is too and the translator makes one.
-        """
-        checks: dict[str, AssetCheckSpec] = {}
-        tests = sorted(each for each in ids if self.graph.nodes[each].resource_type == "test")
-        for test in tests:
-            for parent in self.graph.nodes[test].depends_on:
-                if self._has_checks(parent, ids):
-                    check = self.translator.get_asset_check_spec(
-                        self._spec(parent), self.manifest, test, project=None
-                    )
-                    if check is not None:
-                        checks[check.get_python_identifier()] = check
-        return list(checks.values())
-
-    def _resolved(self, command: DbtCommand) -> frozenset[str]:
         try:
             return self.graph.select(
                 command.select,
@@ -111,19 +77,47 @@ class DbtAssets:
             # Without the cause: Dagster would show its stack too, and the sentence says it all.
             raise DbtSelectionError(f"`{command}`: {error}") from None
 
-    def _has_checks(self, unique_id: str, ids: Collection[str]) -> bool:
-        if unique_id.startswith("source."):
-            return self.translator.settings.enable_source_tests_as_checks
-        return unique_id in ids and _is_asset(self.graph.nodes[unique_id])
+    def has_assets(self, ids: Collection[str]) -> bool:
+        """Whether any of some resources is an asset."""
+        return any(self.is_asset(each) for each in ids)
 
-    def _spec(self, unique_id: str) -> AssetSpec:
-        return self.translator.get_asset_spec(self.manifest, unique_id, project=None)
+    def is_asset(self, unique_id: str) -> bool:
+        """Whether a resource is an asset: a model that is not ephemeral, a seed or a snapshot."""
+        return unique_id in self.project.relations and not self._is_source(unique_id)
+
+    def specs(self, ids: Collection[str]) -> dict[str, AssetSpec]:
+        """Give the specs of dbt resources.
+
+        Args:
+            ids: Their unique ids; what is no asset is passed over: tests, ephemeral models and so on.
+
+        Returns:
+            Unique id → the spec that dagster-dbt gives for the same manifest and translator, ordered by key.
+
+        Raises:
+            DbtManifestError: Two of the resources have one key, or one has the key of a source.
+        """
+        specs = {each: self.spec_of(each) for each in sorted(ids) if self.is_asset(each)}
+        sources = {
+            parent for each in specs for parent in self.project.upstream(each) if self._is_source(parent)
+        }
+        owners: dict[AssetKey, str] = {self.spec_of(source).key: source for source in sorted(sources)}
+        for unique_id, spec in specs.items():
+            if spec.key in owners:
+                raise one_key(spec.key, owners[spec.key], unique_id)
+            owners[spec.key] = unique_id
+        return dict(sorted(specs.items(), key=lambda item: item[1].key))
+
+    def _is_source(self, unique_id: str) -> bool:
+        return self.graph.nodes[unique_id].resource_type == "source"
 
 
-def _is_asset(node: DbtNode) -> bool:
-    if node.resource_type == "model":
-        return node.config.get("materialized") != "ephemeral"
-    return node.resource_type in {"seed", "snapshot"}
+def one_key(key: AssetKey, first: str, second: str) -> DbtManifestError:
+    """Tell that two resources have one key."""
+    return DbtManifestError(
+        f"The dbt resources {first!r} and {second!r} both have the asset key {key.to_user_string()!r}. "
+        "Give one of them another, by `meta.dagster.asset_key` or a translator."
+    )
 
 
 def _names(graph: DbtGraph) -> str:

@@ -129,7 +129,21 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "production",
                         "default": "",
-                    }
+                    },
+                    "migration_state_path": {
+                        "description": "Folder with the migration state, one file for each DAG. When it is set, migrated tasks are handed to Dagster\nas soon as Airflow reads a DAG, and no DAG file needs a call. A relative path is looked for beside the DAG\nfile and in the folders above it, up to the root of the DAG bundle. It must have the same content for the DAG\nprocessor and for every worker.\n",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "migration_state",
+                        "default": "",
+                    },
+                    "conn_id": {
+                        "description": "Connection to Dagster for the tasks that are handed over so.\n",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "dagster_production",
+                        "default": "dagster_default",
+                    },
                 },
             }
         },
