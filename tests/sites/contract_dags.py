@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 from airflow.providers.standard.operators.bash import BashOperator
 
@@ -13,7 +13,7 @@ except ImportError:
     from airflow.models.dag import DAG
     from airflow.utils.task_group import TaskGroup
 
-START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 with DAG(
     "contract",
