@@ -10,9 +10,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
-from dagster_airlift_core._transport import WebPage
+from dagster_airlift_core._transport import Transport, WebPage
 
 REFRESH_AT = 0.8
 """Part of a token's life after which it is renewed."""
@@ -108,6 +108,19 @@ class AirflowAuthBackend(Protocol):
 
         Args:
             refused: The headers that were refused; by now another thread may have got new ones.
+        """
+        ...
+
+
+@runtime_checkable
+class CarriesRequests(Protocol):
+    """A backend through which requests travel otherwise than over our own HTTP."""
+
+    def transport(self, whom: str) -> Transport:
+        """Return what carries the requests.
+
+        Args:
+            whom: How errors call the server, such as `Airflow instance 'prod'`.
         """
         ...
 

@@ -65,7 +65,7 @@ class AirflowBasicAuthBackend(RenewedAuthBackend):
             return None
         form = {"username": self._username, "password": self._password, "csrf_token": token[1]}
         answer = server.browse("POST", LOGIN_PATH, form=form, cookies=page.cookies)
-        if answer.status not in _REDIRECTS or not answer.cookies:
+        if answer.status not in _REDIRECTS:
             return None
         if "/login" in answer.location:
             raise server.refused("the login form leads back to itself. Check username and password")

@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
 from dagster_airlift_core._http import CONNECTIONS, HttpClient
-from dagster_airlift_core.auth import AirflowAuthBackend
+from dagster_airlift_core._transport import Transport
+from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
 from dagster_airlift_core.errors import AirflowApiError, AirflowNotFound
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.handles import TaskHandle
@@ -53,11 +54,10 @@ class AirflowInstance:
     ) -> None:
         if not name:
             raise ValueError("An Airflow instance needs a name: it becomes part of asset keys.")
-        http.check(auth_backend.get_webserver_url())
         self.name = name
         self._auth = auth_backend
         self._dag_ids: tuple[str, ...] = ()
-        transport = HttpClient(auth_backend.get_webserver_url(), f"Airflow instance {name!r}", http)
+        transport = _transport(auth_backend, f"Airflow instance {name!r}", http)
         self._conversation = Conversation(transport, auth_backend)
 
     def __repr__(self) -> str:
@@ -263,6 +263,13 @@ class AirflowInstance:
             return self.list_tasks(dag_id)
         except AirflowApiError as error:
             return error
+
+
+def _transport(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
+    if isinstance(auth, CarriesRequests):
+        return auth.transport(whom)
+    http.check(auth.get_webserver_url())
+    return HttpClient(auth.get_webserver_url(), whom, http)
 
 
 def _whole(ask: Callable[[int], Page[Row]]) -> Page[Row]:

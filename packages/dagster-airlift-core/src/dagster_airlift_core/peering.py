@@ -209,7 +209,7 @@ def _composed(
         outcomes=outcomes,
     )
     checks = asset_checks(airflow.name, outcomes)
-    return Definitions.merge(yours, Definitions(assets=ours, asset_checks=[checks], sensors=[sensor]))
+    return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=[sensor]))
 
 
 def specs_of(defs: Definitions) -> list[AssetSpec]:

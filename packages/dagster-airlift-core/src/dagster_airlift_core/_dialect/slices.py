@@ -50,8 +50,10 @@ def page_of(
     while True:
         found = between(_span(begin, begin + width, limit))
         if _is_whole(found):
-            next_width = min(width * 2, WIDEST) if found.received <= limit // 2 else width
-            return _sorted(found, name, _token(begin + width + INSTANT, next_width))
+            next_width = width * 2 if found.received <= limit // 2 else width
+            return _sorted(
+                found, name, _token(begin + width + INSTANT, max(INSTANT, min(next_width, WIDEST)))
+            )
         if not width:
             found = _at_one_instant(between, begin, limit, name)
             return _sorted(found, name, _token(begin + INSTANT, FIRST_WIDTH))
@@ -71,7 +73,7 @@ def _at_one_instant(
             more = between([*_span(at, at, limit), ("offset", str(found.received - 1))])
             if more.received <= 1 or not _fit(found, more, name):
                 break
-            rows = (*found.rows, *more.rows[1:])
+            rows = tuple({name(row): row for row in (*found.rows, *more.rows)}.values())
             received = found.received + more.received - 1
             found = Page(rows, (*found.bad_rows, *more.bad_rows), received, None, more.total)
         else:

@@ -89,7 +89,8 @@ class Gate:
         if given.get("csrf_token") != "csrf-1" or "session=anonymous" not in sent.headers.get("Cookie", ""):
             return Reply(400, "<h1>Bad Request</h1>The CSRF session token is missing.", "text/html")
         if not self._knows(given["username"], given["password"]):
-            return Reply(302, "", "text/html", {"Location": "/login/?next=/home"})
+            again = {"Location": "/login/?next=/home", "Set-Cookie": "session=anonymous; HttpOnly; Path=/"}
+            return Reply(302, "", "text/html", again)
         session = f"session-{next(self._numbers)}"
         self._given[session] = now + self.life
         return Reply(302, "", "text/html", {"Location": "/home", "Set-Cookie": f"session={session}; Path=/"})
