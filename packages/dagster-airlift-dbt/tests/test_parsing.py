@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -105,7 +106,8 @@ def test_a_dbt_command_is_read_as_dbt_reads_it(
         pytest.param("dbt run || dbt seed", "only if what stands before it fails", id="or"),
         pytest.param("if [ -f x ]; then dbt run; fi", "a condition, a loop or a function", id="if"),
         pytest.param("for x in a b; do dbt run -s a; done", "a condition, a loop or a function", id="for"),
-        pytest.param("{% if params.x %}dbt run{% endif %}", "a condition", id="block-around"),
+        pytest.param("{% if params.x %}dbt run{% endif %}", "may hold flags", id="block-around"),
+        pytest.param("{% if params.x %}\ndbt run\n{% endif %}", "a condition", id="block-of-lines"),
         pytest.param("if x; then bash -c 'dbt run'; fi", "a condition", id="shell-in-if"),
         pytest.param("go() { dbt run; }\necho", "a function", id="function"),
         pytest.param("docker run --rm image dbt run -s x", "docker runs it elsewhere", id="docker"),
@@ -123,8 +125,7 @@ def test_what_cannot_be_told_says_why(command: str | Sequence[str], reason: str)
     uncertain = [each for each in parse_dbt(command) if isinstance(each, Uncertain)]
 
     assert len(uncertain) == 1
-    with pytest.raises(AssertionError, match=reason):
-        raise AssertionError(uncertain[0].reason)
+    assert re.search(reason, uncertain[0].reason)
 
 
 @pytest.mark.parametrize(
@@ -169,47 +170,27 @@ def test_a_command_that_builds_nothing_says_which_it_is() -> None:
 
 PIECES = st.sampled_from(
     [
-        "dbt",
-        "run",
-        "build",
-        "--select",
-        "-s",
-        "=",
-        "x",
-        " ",
-        " ",
-        "\n",
-        "'",
-        '"',
-        "`",
-        "$(",
-        ")",
-        "(",
-        "{{",
-        "}}",
-        "{%",
-    ]
-    + [
-        "%}",
-        "{#",
-        "#}",
-        "if",
-        "fi",
-        "&&",
-        "||",
-        ";",
-        "|",
-        ">",
-        "2>&1",
-        "<<",
-        "\\",
-        "$",
-        "${",
-        "}",
-        "{",
-        "#",
-        "bash",
-        "-c",
+        *(
+            "dbt",
+            "run",
+            "build",
+            "--select",
+            "-s",
+            "=",
+            "x",
+            " ",
+            " ",
+            "\n",
+            "'",
+            '"',
+            "`",
+            "$(",
+            ")",
+            "(",
+            "{{",
+        ),
+        *("}}", "{%", "%}", "{#", "#}", "if", "fi", "&&", "||", ";", "|", ">", "2>&1", "<<", "\\", "$", "${"),
+        *("}", "{", "#", "bash", "-c"),
     ]
 )
 
