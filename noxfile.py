@@ -185,3 +185,10 @@ def benchmark_launching(session: nox.Session) -> None:
     """Launch Dagster runs from Airflow 2.11, ours and the peer's in turn; `-- --quick` takes seconds."""
     sync(session, "--project", "airflow-2", "--group", "peer")
     session.run("python", "benchmarks/launching.py", *session.posargs)
+
+
+@nox.session(name="benchmark-peering-real", default=False)
+def benchmark_peering_real(session: nox.Session) -> None:
+    """Load a real Airflow 2.11, ours and the peer's in turn."""
+    sync(session, "--project", "airflow-2", "--group", "peer")
+    session.run("python", "benchmarks/peering_real.py", *session.posargs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -47,7 +47,9 @@ class Launch:
     @classmethod
     def of(cls, tool: str, assets: int, days: int, repeat: int, attempt: Attempt) -> Self:
         """Return what an attempt did before its first order."""
-        calls = sorted(attempt.calls, key=lambda call: call.began)
+        # Not those of an attempt before, which was ended while it waited for an answer.
+        own = (call for call in attempt.calls if call.began >= attempt.started)
+        calls = sorted(own, key=lambda call: call.began)
         order = next((call for call in calls if call.is_launch), None)
         before = [call for call in calls if not call.is_launch and (not order or call.began < order.began)]
         return cls(
@@ -96,6 +98,12 @@ class Launches:
     def spread(self, field: str, days: int, assets: int, tool: str) -> Spread:
         """Return what one field was in a cell."""
         return Spread(tuple(float(getattr(launch, field)) for launch in self.of(days, assets, tool)))
+
+
+def write(file: Path, launches: Launches) -> None:
+    """Write the results as JSON."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(asdict(launches), indent=1) + "\n")
 
 
 def read(file: Path) -> Launches:

@@ -10,20 +10,19 @@ runs in Dagster, for no daemon takes the run from its queue.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from attempts import Airflow
 from conditions import conditions
-from launches import Launch, Launches, read
+from launches import Launch, Launches, read, write
 from launching_page import write_page
-from processes import program, serving
+from processes import end_orderly, program, serving
 from webserver import deployment
 
 OUT = Path(__file__).parent.parent / "docs" / "benchmarks"
@@ -32,7 +31,7 @@ PACKAGES = (
     *("dagster", "dagster-webserver"),
 )
 
-APIS = {"ours": "v2", "peer": "v1"}
+TOOLS = ("ours", "peer")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Plan:
 
     dags: tuple[int, ...] = (9, 91, 500)
     days: tuple[int, ...] = (0, 365)
-    tools: tuple[str, ...] = ("ours", "peer")
+    tools: tuple[str, ...] = TOOLS
     repeats: int = 3
 
 
@@ -60,12 +59,9 @@ def measured(plan: Plan, airflow: Airflow) -> Iterator[Launch]:
     for dags in plan.dags:
         for days in plan.days:
             with ExitStack() as stack:
-                urls = {
-                    tool: stack.enter_context(serving(program("synthetic_airflow.py", api, dags)))
-                    for tool, api in APIS.items()
-                }
+                url = stack.enter_context(serving(program("synthetic_airflow.py", "v1", dags)))
                 sites = {
-                    tool: stack.enter_context(deployment(tool, urls[tool], dags, days, airflow.folder))
+                    tool: stack.enter_context(deployment(tool, url, dags, days, airflow.folder))
                     for tool in plan.tools
                 }
                 for repeat in range(plan.repeats):
@@ -84,13 +80,14 @@ def told(launches: Iterable[Launch]) -> Iterator[Launch]:
 
 def main() -> None:
     """Measure, write the results as JSON, and the page from them."""
+    end_orderly()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="one small deployment and our operator alone")
     parser.add_argument("--dags", type=int, nargs="+", default=Plan.dags, help="of the deployments")
     parser.add_argument("--days", type=int, nargs="+", default=Plan.days, help="of partitions, 0 for none")
-    parser.add_argument("--tools", nargs="+", choices=list(APIS), default=list(APIS))
+    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=TOOLS)
     parser.add_argument("--repeats", type=int, default=Plan.repeats)
     parser.add_argument("--render", action="store_true", help="write the page from the last results")
     parser.add_argument("--out", type=Path, default=OUT, help="folder of the results")
@@ -99,12 +96,12 @@ def main() -> None:
     if not arguments.render:
         asked = Plan(tuple(arguments.dags), tuple(arguments.days), tuple(arguments.tools), arguments.repeats)
         before = os.getloadavg()[0]
+        launches: list[Launch] = []
         with tempfile.TemporaryDirectory() as folder:
             airflow = Airflow.created(Path(folder))
-            found = tuple(told(measured(QUICK if arguments.quick else asked, airflow)))
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        launches = Launches(conditions(PACKAGES, before), found)
-        file.write_text(json.dumps(asdict(launches), indent=1) + "\n")
+            for launch in told(measured(QUICK if arguments.quick else asked, airflow)):
+                launches.append(launch)
+                write(file, Launches(conditions(PACKAGES, before), tuple(launches)))
     write_page(read(file), arguments.out)
 
 

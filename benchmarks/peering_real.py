@@ -18,7 +18,7 @@ from load_arguments import LOGIN_VARIABLE
 from loads import OURS, PEER, Load, Loads, read, write
 from pages import replace_part, table
 from peering import OUT, told
-from processes import program, result
+from processes import end_orderly, program, result
 from real_airflow import PASSWORD, USER, real_airflow
 from spread import count, megabytes, seconds, times
 
@@ -58,6 +58,7 @@ def write_page(loads: Loads, out: Path) -> None:
 
 def main() -> None:
     """Measure, write the results as JSON, and the page from them."""
+    end_orderly()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

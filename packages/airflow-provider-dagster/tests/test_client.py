@@ -15,7 +15,9 @@ def error_of(client: DagsterClient) -> DagsterApiError:
 
 
 def test_the_token_and_the_name_of_the_client_are_sent(dagster: FakeDagster) -> None:
-    client = DagsterClient(DagsterAddress(url=dagster.url, conn_id="d", token="s3cret-token"))
+    client = DagsterClient(
+        DagsterAddress(url=dagster.url, conn_id="d", headers={"Dagster-Cloud-Api-Token": "s3cret-token"})
+    )
 
     assert client.version() == "1.13.27"
     client.close()
@@ -32,7 +34,11 @@ def test_no_token_is_sent_where_there_is_none(dagster: FakeDagster, client: Dags
 
 
 def test_a_token_is_not_in_the_representation_of_an_address() -> None:
-    assert "s3cret" not in repr(DagsterAddress(url="https://d", conn_id="d", token="s3cret"))
+    assert "s3cret" not in repr(
+        DagsterAddress(
+            url="https://d", conn_id="d", headers={"Authorization": "s3cret"}, proxy="http://me:s3cret@p"
+        )
+    )
 
 
 def test_a_closed_port_says_where_who_and_what_to_do() -> None:

@@ -11,7 +11,6 @@ from airflow.providers.common.compat.sdk import (
     DAG,
     Asset,
     BaseOperator,
-    MappedOperator,
     TaskGroup,
     setup,
     task,
@@ -19,10 +18,12 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.python import ShortCircuitOperator
 
 from airflow.providers.dagster.migration_state import MigrationStateWarning
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
 from airflow.providers.dagster.proxying import proxying_to_dagster
+from airflow.providers.dagster.targets import MappedToDag, MappedToTask
 from airflow.providers.dagster.version_compat import AIRFLOW_3
 
 if AIRFLOW_3:
@@ -286,18 +287,16 @@ def test_a_task_that_the_dag_lacks_is_named_with_the_nearest_and_the_rest_goes_o
 
 def test_what_cannot_be_proxied_stays_and_is_named(folder: Path) -> None:
     with DAG("etl", schedule=None, doc_md="Ours.") as dag:
-        BashOperator.partial(task_id="mapped").expand(bash_command=["a", "b"])
-    write(folder, "mapped")
+        ShortCircuitOperator(task_id="go_on", python_callable=bool)
+    write(folder, "go_on")
 
-    with pytest.warns(
-        MigrationStateWarning, match="task 'mapped' of DAG 'etl' stays on Airflow: it is a dynamically"
-    ):
+    with pytest.warns(MigrationStateWarning, match="task 'go_on' of DAG 'etl' stays on Airflow: it decides"):
         proxying_to_dagster({"dag": dag}, folder)
 
-    assert isinstance(dag.get_task("mapped"), MappedOperator)
+    assert isinstance(dag.get_task("go_on"), ShortCircuitOperator)
     assert set(dag.tags) == {"dagster: see DAG docs"}
     assert (dag.doc_md or "").startswith(
-        "Ours.\n\n**Migration to Dagster:** migration_state/etl.yaml:2: task 'mapped'"
+        "Ours.\n\n**Migration to Dagster:** migration_state/etl.yaml:2: task 'go_on'"
     )
 
 
@@ -309,6 +308,73 @@ def test_a_mapped_task_that_is_not_migrated_is_no_problem(folder: Path) -> None:
     proxying_to_dagster({"dag": dag}, folder)
 
     assert dag.doc_md is None
+
+
+@pytest.mark.parametrize(("copies", "says"), [("each", ", for each copy"), ("once", ", once for all copies")])
+def test_a_mapped_task_says_what_its_copies_do(folder: Path, copies: str, says: str) -> None:
+    with DAG("etl", schedule=None) as dag:
+        BashOperator.partial(task_id="load", doc_md="Loads.").expand(bash_command=["a", "b"])
+    (folder / "etl.yaml").write_text(f"tasks: [{{id: load, migrated: true, mapped: {copies}}}]")
+
+    proxying_to_dagster({"dag": dag}, folder)
+
+    load = dag.get_task("load")
+    note = NOTE.format(was="BashOperator", task="load").replace("`etl`.", f"`etl`{says}.", 1)
+    assert load.doc_md == f"Loads.\n\n{note}"
+    assert load.operator_name == "DagsterProxy"
+    assert set(dag.tags) == {"dagster: 1/1 proxied"}
+
+
+def test_a_task_without_copies_of_which_one_should_run_is_proxied_and_named(folder: Path) -> None:
+    dag = classic()
+    (folder / "etl.yaml").write_text("tasks: [{id: load, migrated: true, mapped: once}]")
+
+    with pytest.warns(
+        MigrationStateWarning, match="task 'load' of DAG 'etl' has no copies, so `mapped: once` says"
+    ):
+        proxying_to_dagster({"dag": dag}, folder)
+
+    assert isinstance(dag.get_task("load"), DagsterProxyOperator)
+
+
+def test_of_a_whole_dag_one_task_runs_what_is_mapped_to_it(folder: Path) -> None:
+    dag = classic()
+    (folder / "etl.yaml").write_text("migrated: true")
+
+    proxying_to_dagster({"dag": dag}, folder)
+
+    targets = {task.task_id: getattr(task, "target", None) for task in dag.tasks}
+    other = MappedToTask(required=False)
+    assert targets == {"extract": MappedToDag(), "load": other, "done": other}
+    assert dag.get_task("extract").doc_md == (
+        "**Run by Dagster** instead of BashOperator: the assets that are mapped to `extract` of DAG `etl` and to the "
+        "DAG as a whole. To run the DAG in Airflow again, set `migrated: false` in `migration_state/etl.yaml`."
+    )
+    assert (dag.get_task("done").doc_md or "").startswith(
+        "**Run by Dagster** instead of EmptyOperator: the assets that are mapped to `done` of DAG `etl`, if there are"
+    )
+    assert set(dag.tags) == {"ours", "dagster: 3/3 proxied"}
+
+
+def test_a_whole_dag_that_is_not_migrated_stays_as_it_is(folder: Path) -> None:
+    before, dag = classic(), classic()
+    (folder / "etl.yaml").write_text("migrated: false")
+
+    proxying_to_dagster({"dag": dag}, folder)
+
+    assert serialized(dag) == serialized(before)
+
+
+def test_calling_twice_for_a_whole_dag_swaps_once(folder: Path) -> None:
+    dag = taskflow()
+    (folder / "etl.yaml").write_text("migrated: true")
+
+    proxying_to_dagster({"dag": dag}, folder)
+    once, tasks = serialized(dag), list(dag.tasks)
+    proxying_to_dagster({"dag": dag}, folder)
+
+    assert dag.tasks == tasks
+    assert serialized(dag) == once
 
 
 def test_a_broken_file_breaks_its_own_dag_only(folder: Path) -> None:

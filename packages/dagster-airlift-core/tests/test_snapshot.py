@@ -158,7 +158,7 @@ def test_a_write_that_fails_leaves_the_old_snapshot_and_no_litter(tmp_path: Path
     folder = SnapshotFile(tmp_path / "prod.json")
     folder.path.mkdir()
 
-    with pytest.raises(OSError, match="prod.json"):
+    with pytest.raises(OSError, match=r"prod\.json"):
         folder.write(SNAPSHOT)
 
     assert [path.name for path in tmp_path.iterdir()] == ["prod.json"]

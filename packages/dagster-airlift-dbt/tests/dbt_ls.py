@@ -1,26 +1,42 @@
-"""Lists selections by dbt itself, in a process of its own: dbt's flags are global."""
+"""Asks dbt itself what commands select, in a process of its own: dbt's flags are global."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
 from dbt.cli.main import dbtRunner
+from dbt.task.runnable import GraphRunnableTask
+
+
+def selected(task: GraphRunnableTask) -> list[str]:
+    """What a task of dbt would run, by its own selector."""
+    task.compile_manifest()
+    return sorted(task.get_node_selector().get_selected(task.get_selection_spec()))
 
 
 def list_selections(project: str, cases: list[list[str]]) -> list[list[str] | None]:
-    """For the arguments of each `dbt ls`, the ids that it prints, or None where it fails."""
+    """For each dbt command line, the ids that dbt lists or would run, or None where it refuses."""
+    # `dbt ls` lists by itself; all other commands shall go as far as their selection, and run nothing.
+    GraphRunnableTask.run = selected
+    GraphRunnableTask.interpret_results = lambda _task, _results: True
+    # A task that runs nothing does not tell the selector where the project lies.
+    os.chdir(project)
     where = ["--project-dir", project, "--profiles-dir", project, "--quiet"]
     parsed = dbtRunner().invoke(["parse", *where])
     if not parsed.success:
         raise SystemExit(str(parsed.exception))
     dbt = dbtRunner(manifest=parsed.result)
     found: list[list[str] | None] = []
-    for arguments in cases:
-        listed = dbt.invoke(["ls", *where, "--output", "json", "--output-keys", "unique_id", *arguments])
-        lines = listed.result if listed.success else None
-        found.append(None if lines is None else [json.loads(line)["unique_id"] for line in lines])
+    for command, *arguments in cases:
+        as_ids = ["--output", "json", "--output-keys", "unique_id"] if command == "ls" else []
+        answer = dbt.invoke([command, *where, *as_ids, *arguments])
+        lines = answer.result if answer.success else None
+        if lines is not None and command == "ls":
+            lines = [json.loads(line)["unique_id"] for line in lines]
+        found.append(lines)
     return found
 
 

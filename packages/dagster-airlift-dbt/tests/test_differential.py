@@ -1,4 +1,4 @@
-"""Random selections, resolved by us and listed by dbt itself.
+"""Random selections for random commands, resolved by us and by dbt itself.
 
 AIRLIFT_SELECTIONS is how many for each project, AIRLIFT_SELECTION_SEED where the random numbers start.
 """
@@ -22,6 +22,7 @@ from dagster_airlift_dbt import DbtGraph, DbtSelectionError
 HERE = Path(__file__).parent
 CASES = int(os.environ.get("AIRLIFT_SELECTIONS", "100"))
 SEED = int(os.environ.get("AIRLIFT_SELECTION_SEED", "7"))
+COMMANDS = ("build", "run", "seed", "snapshot", "test")
 INDIRECT = ("eager", "cautious", "buildable", "empty")
 
 
@@ -32,8 +33,10 @@ class Case:
     arguments: Mapping[str, Any]
 
     def for_dbt(self) -> list[str]:
-        words: list[str] = []
+        words: list[str] = [self.arguments["command"]]
         for option, value in self.arguments.items():
+            if option == "command":
+                continue
             flag = "--" + option.replace("_", "-")
             for each in [value] if isinstance(value, str) else value:
                 words += [flag, each]
@@ -166,24 +169,29 @@ class Dice:
             arguments["exclude"] = self.terms()
         if self.random.random() < 0.7:
             arguments["indirect_selection"] = self.random.choice(INDIRECT)
-        if self.random.random() < 0.2:
-            arguments["resource_types"] = tuple(
-                self.random.sample(["model", "test", "seed", "all", "unit_test"], 2)
-            )
-        if self.random.random() < 0.1:
-            arguments["exclude_resource_types"] = (self.random.choice(["model", "test", "source"]),)
+        arguments["command"] = self.random.choice(["ls"] * 5 + [*COMMANDS])
+        types = {"ls": ["model", "test", "seed", "all", "unit_test"], "test": ["test", "unit_test"]}
+        types["build"] = [*types["ls"], "snapshot", "saved_query"]
+        if arguments["command"] in types:
+            known = types[arguments["command"]]
+            if self.random.random() < 0.2:
+                arguments["resource_types"] = tuple(self.random.sample(known, 2))
+            if self.random.random() < 0.1:
+                arguments["exclude_resource_types"] = (
+                    self.random.choice([each for each in known if each != "all"]),
+                )
         return Case(arguments)
 
 
 def resolved(graph: DbtGraph, case: Case) -> list[str] | None:
     try:
-        return sorted(graph.select(command="ls", **cast("Any", case.arguments)))
+        return sorted(graph.select(**cast("Any", case.arguments)))
     except DbtSelectionError:
         return None
 
 
 @pytest.mark.parametrize("name", ["shop", "jaffle", "example"])
-def test_a_selection_names_what_dbt_lists(name: str, projects: Path, tmp_path: Path) -> None:
+def test_a_selection_names_what_dbt_names(name: str, projects: Path, tmp_path: Path) -> None:
     folder = projects / name
     manifest = json.loads((folder / "target" / "manifest.json").read_text())
     dice = Dice(manifest, SEED)
@@ -192,7 +200,9 @@ def test_a_selection_names_what_dbt_lists(name: str, projects: Path, tmp_path: P
     asked.write_text(json.dumps([case.for_dbt() for case in cases]))
 
     subprocess.run(
-        [sys.executable, str(HERE / "dbt_ls.py"), str(folder), str(asked), str(answered)], check=True
+        [sys.executable, str(HERE / "dbt_ls.py"), str(folder), str(asked), str(answered)],
+        stdout=subprocess.DEVNULL,
+        check=True,
     )
 
     graph = DbtGraph.from_manifest(manifest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def ours(
     return by_id(spec for spec in everything.assets or () if isinstance(spec, AssetSpec))
 
 
-def by_id(specs: Any) -> dict[str, AssetSpec]:
+def by_id(specs: Iterable[AssetSpec]) -> dict[str, AssetSpec]:
     return {spec.metadata["dagster_dbt/unique_id"]: spec for spec in specs}
 
 
@@ -52,14 +52,14 @@ def shown(spec: AssetSpec) -> dict[str, Any]:
     return {**spec._asdict(), "metadata": metadata, "deps": deps, "owners": list(spec.owners)}
 
 
-def manifest_of(*nodes: Mapping[str, Any], **members: Any) -> dict[str, Any]:
+def manifest_of(*nodes: Mapping[str, Any], **members: object) -> dict[str, Any]:
     return {
         "metadata": {"project_name": "shop"},
         "nodes": {node["unique_id"]: node for node in nodes},
     } | members
 
 
-def model(name: str, **fields: Any) -> dict[str, Any]:
+def model(name: str, **fields: object) -> dict[str, Any]:
     return {
         "unique_id": f"model.shop.{name}",
         "resource_type": "model",

@@ -164,6 +164,39 @@ def test_the_first_line_says_what_runs_where_and_how_to_go_back(
     ) in ours[0]
 
 
+PUBLISHED_TEXT = {"__typename": "TextMetadataEntry", "text": "s3://bucket/orders"}
+PUBLISHED_JSON = {"__typename": "JsonMetadataEntry", "jsonString": '{"rows": 7}'}
+
+
+@pytest.mark.parametrize("options", ["", DEFERRED], ids=["waiting", "deferred"])
+@pytest.mark.parametrize(
+    ("published", "value"),
+    [
+        pytest.param({"orders": PUBLISHED_TEXT}, "s3://bucket/orders", id="one value"),
+        pytest.param(
+            {"orders": PUBLISHED_TEXT, "customers": PUBLISHED_JSON},
+            {"orders": "s3://bucket/orders", "customers": {"rows": 7}},
+            id="two values",
+        ),
+    ],
+)
+def test_what_an_asset_publishes_is_what_the_task_returns(
+    dagster: FakeDagster,
+    run: Callable[..., Outcome],
+    published: dict[str, dict[str, Any]],
+    value: object,
+    options: str,
+) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.add_asset("customers", TASK)
+    dagster.published |= published
+
+    outcome = run(options=options)
+
+    assert outcome.xcoms["return_value"] == value
+    assert outcome.xcoms["dagster_asset_keys"] == ["customers", "orders"]
+
+
 def test_a_failed_run_fails_the_task_and_keeps_the_link(
     dagster: FakeDagster, run: Callable[..., Outcome]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from dagster_airlift_core.auth import AirflowAuthBackend, AirflowTokenAuthBackend
 from dagster_airlift_core.basic_auth import AirflowBasicAuthBackend
+from dagster_airlift_core.component import AirflowInstanceComponent
 from dagster_airlift_core.definitions import build_defs_from_airflow_instance, load_airflow_dag_asset_specs
 from dagster_airlift_core.errors import (
     AirflowApiError,
@@ -31,6 +32,7 @@ __all__ = [
     "AirflowBasicAuthBackend",
     "AirflowFilter",
     "AirflowInstance",
+    "AirflowInstanceComponent",
     "AirflowNotFound",
     "AirflowPayloadError",
     "AirflowSnapshot",

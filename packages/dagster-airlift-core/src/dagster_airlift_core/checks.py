@@ -1,6 +1,8 @@
 """What is wrong between Dagster and an Airflow instance, as asset checks: an old snapshot, a mapping to what is gone."""
 
 # Dagster looks at the annotation of a context itself, so it must not be put off (no __future__ import).
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -111,16 +113,31 @@ def _currency(instance: str, loaded: Loaded) -> Verdict:
     return Verdict(check, passed=True, reason=reason)
 
 
-def asset_checks(instance: str, outcomes: Sequence[Verdict]) -> AssetChecksDefinition:
-    """Return the checks, in one step that evaluates whichever of them are chosen.
+def asset_checks(instance: str, outcomes: Sequence[Verdict]) -> Sequence[AssetChecksDefinition]:
+    """Return the checks, in as few steps as can be; a step evaluates whichever of its checks are chosen.
+
+    Within one step Dagster would mix up assets whose keys look alike (`a-b` and `a_b`).
 
     Args:
         instance: Name of the Airflow instance.
         outcomes: What the checks say.
     """
+    steps: list[list[Verdict]] = []
+    seen: Counter[str] = Counter()
+    for outcome in outcomes:
+        looks = re.sub(r"[^A-Za-z0-9]+", "_", "_".join(outcome.check.asset_key.path))
+        if seen[looks] == len(steps):
+            steps.append([])
+        steps[seen[looks]].append(outcome)
+        seen[looks] += 1
+    return [_step(instance, number, chosen) for number, chosen in enumerate(steps)]
+
+
+def _step(instance: str, number: int, outcomes: Sequence[Verdict]) -> AssetChecksDefinition:
+    name = f"{dagster_name(instance)}__airflow_checks"
 
     @multi_asset_check(
-        name=f"{dagster_name(instance)}__airflow_checks",
+        name=f"{name}_{number}" if number else name,
         specs=[_spec(outcome) for outcome in outcomes],
         description=f"Whether what is shown of the Airflow instance {instance} is as it is there.",
         can_subset=True,

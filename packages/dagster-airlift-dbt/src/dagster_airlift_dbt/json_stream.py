@@ -11,6 +11,7 @@ Piece: TypeAlias = tuple[str, str, object]
 """A member of the object, the entry of it or nothing, and the value."""
 
 CHUNK = 1 << 20
+_ENDS = frozenset(" \t\n\r,:}]")
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -92,8 +93,8 @@ class _Window:
                 if self._read_on():
                     continue
                 raise
-            # A number may go on behind the end of the window.
-            if end < len(self._text) or not self._read_on():
+            # A number may go on behind the end of the window: what ends a value has to be seen.
+            if self._text[end : end + 1] in _ENDS or not self._read_on():
                 self._at = end
                 return value
 

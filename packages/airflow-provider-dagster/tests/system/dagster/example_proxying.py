@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow.providers.common.compat.sdk import DAG
-from airflow.providers.dagster.proxying import proxying_to_dagster
 from airflow.providers.standard.operators.bash import BashOperator
+
+from airflow.providers.dagster.proxying import proxying_to_dagster
 
 with DAG("example_proxying", schedule=None):
     extract = BashOperator(task_id="extract", bash_command="echo extract")

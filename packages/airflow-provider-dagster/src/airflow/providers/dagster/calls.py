@@ -103,7 +103,8 @@ def materializations(key: Sequence[str], partition: str | None, after: float) ->
         "partitions": None if partition is None else [partition],
         "after": str(int(after * 1000)),
     }
-    return Call(graphql.MATERIALIZATIONS, variables, run_answers.parse_materializations)
+    parse = partial(run_answers.parse_materializations, name="/".join(key))
+    return Call(graphql.MATERIALIZATIONS, variables, parse)
 
 
 def jobs() -> Call[tuple[Work, ...]]:

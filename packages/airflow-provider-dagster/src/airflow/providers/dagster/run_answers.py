@@ -50,11 +50,11 @@ def parse_run_assets(data: Mapping[str, Any]) -> tuple[Materialized, ...] | Refu
     return tuple(found[key] for key in sorted(found))
 
 
-def parse_materializations(data: Mapping[str, Any]) -> tuple[str, ...] | Refusal:
+def parse_materializations(data: Mapping[str, Any], *, name: str) -> tuple[str, ...] | Refusal:
     """Take the ids of the runs that have materialized an asset out of the answer to MATERIALIZATIONS."""
     answer = data["assetOrError"]
     if answer["__typename"] != "Asset" or not answer["hasDefinitionOrRecord"]:
-        return Refusal("AssetNotFoundError", "Dagster knows no such asset")
+        return Refusal("AssetNotFoundError", f"there is no asset {name}")
     return tuple(event["runId"] for event in answer["assetMaterializations"])
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
-from airflow.providers.dagster.version_compat import AIRFLOW_3, decides_what_follows
+from airflow.providers.dagster.version_compat import AIRFLOW_3
 
-__all__ = ["KEPT", "OWN", "REFUSED", "Task", "refusal", "swap"]
+__all__ = ["ARGUMENT_OF", "KEPT", "OWN", "REFUSED", "Task", "place", "swap"]
 
 Task = BaseOperator | MappedOperator
 
@@ -46,33 +46,14 @@ REFUSED = ("_pre_execute_hook", "_post_execute_hook")
 OWN = ("task_id", "dag", "task_group", "default_args", "sla", "task_concurrency")
 """Arguments of every operator that the swap itself sees to, or that this Airflow turns into others or ignores."""
 
-
-def refusal(task: Task) -> str | None:
-    """Say why a task cannot be proxied.
-
-    Args:
-        task: A task of a DAG.
-
-    Returns:
-        The reason as half a sentence, None when it can be.
-    """
-    if isinstance(task, MappedOperator):
-        return "it is a dynamically mapped task, and what its copies would run in Dagster is not known"
-    if task.get_closest_mapped_task_group() is not None:
-        return (
-            "it is in a dynamically mapped task group, and what its copies would run in Dagster is not known"
-        )
-    if decides_what_follows(task):
-        return "it decides what runs after it, and only Airflow can take that decision"
-    readers = sorted(str(node.node_id) for node in task.iter_mapped_dependants())
-    if readers:
-        return f"{', '.join(readers)} expands over its result, which Dagster does not return"
-    hooks = [
-        name.strip("_").removesuffix("_hook") for name in REFUSED if getattr(task, name, None) is not None
-    ]
-    if hooks:
-        return f"it has a {' and a '.join(hooks)} hook, which belongs to the work that Airflow did"
-    return None
+ARGUMENT_OF = {
+    "_task_display_name": "task_display_name",
+    "_task_display_property_value": "task_display_name",
+    "_logger_name": "logger_name",
+    "_pre_execute_hook": "pre_execute",
+    "_post_execute_hook": "post_execute",
+}
+"""The argument that sets an attribute, where it has another name."""
 
 
 def swap(dag: DAG, old: Task, new: BaseOperator) -> None:
@@ -86,6 +67,17 @@ def swap(dag: DAG, old: Task, new: BaseOperator) -> None:
     for name in KEPT:
         if hasattr(old, name) and not (name == "on_failure_fail_dagrun" and not old.is_teardown):
             setattr(new, name, getattr(old, name))
+    place(dag, old, new)
+
+
+def place(dag: DAG, old: Task, new: Task) -> None:
+    """Put `new`, which has the settings of `old` already, in its place: same edges, same group.
+
+    Args:
+        dag: The DAG of `old`.
+        old: The task to replace.
+        new: A task with the same id.
+    """
     new.upstream_task_ids = set(old.upstream_task_ids)
     new.downstream_task_ids = set(old.downstream_task_ids)
     new.task_group = old.task_group

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
-    BaseOperator,
-    BaseSensorOperator,
-    SkipMixin,
-)
-
 from airflow import __version__ as airflow_version
 
-__all__ = ["AIRFLOW_3", "AIRFLOW_3_3", "decides_what_follows"]
+__all__ = ["AIRFLOW_3", "AIRFLOW_3_3"]
 
 # Of a pre-release only what it leads to counts: it has the new ways already.
 _RELEASE = tuple(int(part) for part in airflow_version.split(".")[:2])
@@ -19,17 +13,3 @@ AIRFLOW_3 = _RELEASE >= (3,)
 """Airflow 3: tasks without a database, and another UI."""
 AIRFLOW_3_3 = _RELEASE >= (3, 3)
 """Airflow 3.3: triggers hear that their task was killed, and a store outlives the tries of a task."""
-
-
-def decides_what_follows(task: BaseOperator) -> bool:
-    """Say whether a task may skip what comes after it, as a branch does.
-
-    Args:
-        task: A task that is not mapped.
-
-    Returns:
-        Whether its result decides; a sensor only waits, though in Airflow 2 each of them could skip.
-    """
-    if getattr(task, "inherits_from_skipmixin", False):
-        return True
-    return isinstance(task, SkipMixin) and not isinstance(task, BaseSensorOperator)

@@ -52,6 +52,8 @@ class DagsterProxyOperator(DagsterLaunchOperator):
 
     Args:
         target: What to run: what is mapped to the task, or to its DAG.
+        once: Whether, of the copies of a dynamically mapped task, only the first one runs it; the others end well at
+            once.
         partition_key: The partition to run, where the assets are partitioned; otherwise that of the Airflow run.
             (templated)
         partition_source: Which moment of the DAG run names the partition, where nothing else does:
@@ -67,12 +69,14 @@ class DagsterProxyOperator(DagsterLaunchOperator):
         self,
         *,
         target: Target | None = None,
+        once: bool = False,
         partition_key: str = "",
         partition_source: str = "data_interval_start",
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(**kwargs)
         self.target = target
+        self.once = once
         self.partition_key = partition_key
         self.partition_source = partition_source
 
@@ -91,6 +95,9 @@ class DagsterProxyOperator(DagsterLaunchOperator):
             DagsterError: See the tree in `airflow.providers.dagster.exceptions`.
         """
         ti: Any = context["ti"]
+        if self.once and (ti.map_index or 0) > 0:
+            self.log.info("The copy with map index 0 runs the assets in Dagster for all copies of this task.")
+            return Plan(_instance_name(), ())
         target = self.target or MappedToTask()
         wanted = Wanted(_instance_name(), ti.dag_id, ti.task_id, target)
         cache = MappingCache(Path(AIRFLOW_HOME) / "dagster_mappings", dagster.address.url)
