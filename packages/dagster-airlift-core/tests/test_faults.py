@@ -203,7 +203,7 @@ def test_an_answer_of_any_shape_is_a_page_or_a_value_error(payload: object, name
     cap=st.integers(1, 5),
     version=st.sampled_from(VERSIONS),
 )
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 def test_everything_is_listed_under_any_cap(dag_ids: set[str], cap: int, version: str) -> None:
     with FakeAirflow(page_cap=cap, version=version) as fake:
         for dag_id in dag_ids:
