@@ -26,7 +26,7 @@ _Asset = TypeVar("_Asset", AssetsDefinition, AssetSpec, AssetsDefinition | Asset
 Handle: TypeAlias = DagHandle | TaskHandle
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MappingEntry:
     """One entry of an asset's metadata; `instance` is None until an Airflow instance claims it."""
 
