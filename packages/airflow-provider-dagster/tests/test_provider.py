@@ -91,14 +91,16 @@ def test_both_majors_ask_for_the_same_fields() -> None:
         if name.startswith("extra__dagster__")
     }
 
-    assert ProvidersManager().field_behaviours["dagster"]["hidden_fields"] == ["schema", "login"]
+    assert ProvidersManager().field_behaviours["dagster"]["hidden_fields"] == ["schema"]
     assert set(shown) == set(described["conn-fields"])
     for name, field in described["conn-fields"].items():
         arguments = shown[name].field.kwargs
         assert arguments["label"] == field["label"]
         assert arguments["description"] == field.get("description", "")
         assert arguments.get("default") == field["schema"].get("default")
-        assert shown[name].field.field_class.__name__ == FIELD_CLASSES[field["schema"]["type"][0]]
+        is_secret = field["schema"].get("format") == "password"
+        expected = "PasswordField" if is_secret else FIELD_CLASSES[field["schema"]["type"][0]]
+        assert shown[name].field.field_class.__name__ == expected
 
 
 def test_what_the_info_names_can_be_imported() -> None:
