@@ -20,6 +20,7 @@ class HttpOptions:
         headers: Headers that each request carries.
         allow_http: Whether credentials may travel unencrypted to another machine.
         trust_environment: Whether proxies and certificate files of the environment count.
+        timeout_seconds: How long an answer may keep silent.
     """
 
     verify: bool | str = True
@@ -28,6 +29,7 @@ class HttpOptions:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     allow_http: bool = False
     trust_environment: bool = True
+    timeout_seconds: float = 15.0
 
     def check(self, url: str) -> None:
         """Refuse a URL over which credentials would travel unencrypted.

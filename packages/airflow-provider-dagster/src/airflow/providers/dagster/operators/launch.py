@@ -24,7 +24,7 @@ from airflow.providers.dagster.links.dagster import RUN_URL_XCOM_KEY, DagsterRun
 from airflow.providers.dagster.model import Materialized, Run
 from airflow.providers.dagster.patience import PATIENCE_BEFORE_LAUNCH, PATIENCE_WHILE_RUNNING, Patience
 from airflow.providers.dagster.plans import Plan, attempt_of
-from airflow.providers.dagster.ports import SystemClock
+from airflow.providers.dagster.ports import Clock, SystemClock
 from airflow.providers.dagster.steps import take
 from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger
 from airflow.providers.dagster.waiting import check_success, wait_for_run
@@ -48,8 +48,12 @@ class DagsterLaunchOperator(BaseOperator):
         deferrable: Whether to wait in the triggerer instead of on a worker; Airflow's option
             `[operators] default_deferrable` unless given.
         cancel_on_kill: Whether to terminate the Dagster runs when the task is killed, times out or is marked.
+
+    Attributes:
+        clock: The clock to wait by.
     """
 
+    clock: Clock = SystemClock()
     template_fields: Sequence[str] = ("dagster_conn_id",)
     operator_extra_links = (DagsterRunLink(),)
 
@@ -101,14 +105,14 @@ class DagsterLaunchOperator(BaseOperator):
             DagsterError: See the tree in `airflow.providers.dagster.exceptions`.
         """
         values = cast("Mapping[str, Any]", context)
-        started = SystemClock().now()
+        started = self.clock.now()
         self._hook = DagsterHook(self.dagster_conn_id)
         dagster = self._hook.get_conn()
         try:
             self._launch(dagster, self._planned(dagster, values), values)
             if self.deferrable and not all(run.is_over for run in self._runs):
                 self._defer(started)
-            ended = [wait_for_run(dagster, run, SystemClock(), self.log) for run in self._runs]
+            ended = [wait_for_run(dagster, run, self.clock, self.log) for run in self._runs]
             return self._result(dagster, ended, values["ti"])
         finally:
             dagster.close()
@@ -154,9 +158,8 @@ class DagsterLaunchOperator(BaseOperator):
         self._raise_unless_ended(told)
         dagster = self._hook.get_conn()
         try:
-            clock = SystemClock()
-            following = Following(dagster.address, clock, self.log)
-            ended = take(following.ids_to_end(told.run_ids), dagster, clock)
+            following = Following(dagster.address, self.clock, self.log)
+            ended = take(following.ids_to_end(told.run_ids), dagster, self.clock)
             return self._result(dagster, ended, cast("Mapping[str, Any]", context)["ti"])
         finally:
             dagster.close()
@@ -168,7 +171,7 @@ class DagsterLaunchOperator(BaseOperator):
         try:
             dagster = self._hook.get_conn()
             try:
-                take(end_runs(self._launch_key, self.log), dagster, SystemClock())
+                take(end_runs(self._launch_key, self.log), dagster, self.clock)
             finally:
                 dagster.close()
         except Exception:
@@ -198,7 +201,7 @@ class DagsterLaunchOperator(BaseOperator):
             raise DagsterError(told.message)
 
     def _planned(self, dagster: DagsterClient, context: Mapping[str, Any]) -> Plan:
-        patience = Patience(PATIENCE_BEFORE_LAUNCH, SystemClock(), self.log)
+        patience = Patience(PATIENCE_BEFORE_LAUNCH, self.clock, self.log)
         try:
             return self.plan(dagster, patience, context)
         except NothingToRun as error:
@@ -219,8 +222,8 @@ class DagsterLaunchOperator(BaseOperator):
             attempt.key,
             self._way_back(attempt),
         )
-        clock = SystemClock()
-        launcher = Launcher(dagster, attempt, intents_of(context, clock), clock, self.log, plan.seen)
+        intents = intents_of(context, self.clock)
+        launcher = Launcher(dagster, attempt, intents, self.clock, self.log, plan.seen)
         for work in plan.works:
             run = launcher.attach_or_launch(work)
             self._runs.append(run)
@@ -246,7 +249,7 @@ class DagsterLaunchOperator(BaseOperator):
             return {"run_ids": [], "asset_keys": []}
         self._publish(dagster, ended, ti)  # once more, for Dagster may have retried a run in another one
         check_success(dagster, ended, self.log)
-        patience = Patience(PATIENCE_WHILE_RUNNING, SystemClock(), self.log)
+        patience = Patience(PATIENCE_WHILE_RUNNING, self.clock, self.log)
         made = [
             each
             for run in ended
