@@ -160,3 +160,13 @@ def test_what_a_module_offers_is_sorted_and_there(path: Path) -> None:
 
     assert [entry for entry in offered if not hasattr(module, entry)] == []
     assert len(offered) == len(set(offered))
+
+
+def test_what_the_readme_shows_without_a_migration_can_be_written() -> None:
+    section = (PACKAGE / "README.md").read_text().partition("## Without a migration")[2]
+    code = section.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+
+    exec(code, names)
+
+    assert {"DagsterMaterializeAssetsOperator", "DagsterRunJobOperator", "DagsterAssetSensor"} <= set(names)
