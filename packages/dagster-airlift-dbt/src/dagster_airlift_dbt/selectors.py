@@ -79,8 +79,9 @@ class _Reader:
         included: list[Selection] = []
         excluded: list[Selection] = []
         for each in self._listed(definitions):
-            if isinstance(each, Mapping) and "exclude" in each:
-                excluded.append(self._exclusion(cast("Mapping[str, Any]", each)["exclude"]))
+            terms = cast("Mapping[str, Any]", each) if isinstance(each, Mapping) else {}
+            if "exclude" in terms:
+                excluded.append(self._exclusion(terms["exclude"]))
             else:
                 included.append(self.read(each))
         return _without(Combination(operation, tuple(included)), excluded)
