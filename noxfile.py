@@ -20,6 +20,7 @@ PACKAGES = {
     "core": ("dagster-airlift-core", "packages/dagster-airlift-core"),
     "dbt": ("dagster-airlift-dbt", "packages/dagster-airlift-dbt"),
 }
+PARTS = ["provider", "provider-airflow-2", "core", "dbt", "together"]
 # On Ctrl-C nox would kill its child after half a second; stopping Airflow and Dagster takes longer.
 # The example begins to stop at the first signal and ignores the next ones.
 INTERRUPT_SECONDS = 2.0
@@ -86,13 +87,17 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("part", [*PACKAGES, "together"], ids=[*PACKAGES, "together"])
+@nox.parametrize("part", PARTS, ids=PARTS)
 def tests(session: nox.Session, part: str) -> None:
-    """Each package with only its own dependencies; then all together, with the example's live check."""
+    """Each package with only its own dependencies, the provider on both Airflows; then all together, with live checks."""
     if part == "together":
         sync(session, "--all-packages", "--all-groups")
         provide_airflow_two(session)
         run_pytest(session, "-m", "not matrix", "tests", "examples")
+        return
+    if part == "provider-airflow-2":
+        sync(session, "--project", "airflow-2", "--group", "test")
+        run_pytest(session, PACKAGES["provider"][1], measured=True)
         return
     distribution, folder = PACKAGES[part]
     sync(session, "--package", distribution, "--group", "test")
@@ -139,6 +144,14 @@ def minimums(session: nox.Session, part: str) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation of the provider, with every warning an error; it is then in docs/_build."""
+    sync(session, "--all-packages", "--group", "docs")
+    folder = ROOT / PACKAGES["provider"][1] / "docs"
+    session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", str(folder), str(folder / "_build"))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """The wheels and source distributions, into dist/."""
     for distribution, _ in PACKAGES.values():
@@ -158,3 +171,24 @@ def peering_with_dbt(session: nox.Session) -> None:
 def screenshot(session: nox.Session) -> None:
     """The README's picture, taken from the running example by a headless Chromium."""
     tell_story(session, "--check", "--picture", "docs/lineage.png")
+
+
+@nox.session(name="benchmark-peering", default=False)
+def benchmark_peering(session: nox.Session) -> None:
+    """Load synthetic Airflows, ours and the peer's in turn; `-- --quick` takes seconds."""
+    sync(session, "--all-packages", "--group", "peer")
+    session.run("python", "benchmarks/peering.py", *session.posargs)
+
+
+@nox.session(name="benchmark-launching", default=False)
+def benchmark_launching(session: nox.Session) -> None:
+    """Launch Dagster runs from Airflow 2.11, ours and the peer's in turn; `-- --quick` takes seconds."""
+    sync(session, "--project", "airflow-2", "--group", "peer")
+    session.run("python", "benchmarks/launching.py", *session.posargs)
+
+
+@nox.session(name="benchmark-peering-real", default=False)
+def benchmark_peering_real(session: nox.Session) -> None:
+    """Load a real Airflow 2.11, ours and the peer's in turn."""
+    sync(session, "--project", "airflow-2", "--group", "peer")
+    session.run("python", "benchmarks/peering_real.py", *session.posargs)

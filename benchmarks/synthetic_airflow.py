@@ -95,19 +95,23 @@ class Site:
     def _listing(self, parts: list[str], query: dict[str, str]) -> bytes:
         start = int(query.get("offset", "0"))
         end = start + min(int(query.get("limit", "50")), PAGE_CAP)
+        body = b""
         match parts:
             case ["version"]:
-                return self._json({"version": "2.11.2" if self._api == "v1" else "3.3.2", "git_version": ""})
+                body = self._json({"version": "2.11.2" if self._api == "v1" else "3.3.2", "git_version": ""})
             case ["dags"]:
-                return self._listed("dags", self._dags[start:end], len(self._dags))
+                body = self._listed("dags", self._dags[start:end], len(self._dags))
             case ["dags", known, "tasks"] if known in self._known:
-                return self._tasks
+                body = self._tasks
             case [("datasets" | "assets") as name]:
-                return self._listed(name, self._assets[start:end], len(self._assets))
+                body = self._listed(name, self._assets[start:end], len(self._assets))
+            case [("dagSources" | "dagSource"), _]:
+                body = self._json({"content": "from airflow import DAG\n" * 50})
             case ["importErrors"]:
-                return self._listed("import_errors", [], 0)
+                body = self._listed("import_errors", [], 0)
             case _:
-                return b""
+                pass
+        return body
 
     def _listed(self, name: str, rows: list[bytes], total: int) -> bytes:
         return b'{"%s": [%s], "total_entries": %d}' % (name.encode(), b", ".join(rows), total)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import requests
+from sites.airflow_two import BIN_VARIABLE, AirflowTwoSite
+from sites.launch_gate import Hold, LaunchGate, Moment
 
 from airflow.providers.dagster import wire
 from peering_with_dbt.story.airflow_server import AirflowSite, DagRun, TaskInstance
@@ -16,27 +19,45 @@ from peering_with_dbt.story.dagster_server import DagsterSite, Run
 from peering_with_dbt.story.place import AIRFLOW_INSTANCE, Place, fresh_place
 from peering_with_dbt.story.processes import Processes, Server
 
-SECONDS = 180.0
+SECONDS = 240.0
 TASK = "load"
 SYNC, DEFERRED = "running", "deferred"
 """States in which a task waits for Dagster, and the names of the two modes here."""
-CASES = ("waits", "fails", "recovers", "failed", "success", "cleared", "killed")
+CASES = (
+    *("waits", "fails", "recovers", "retried", "times_out"),
+    *("failed", "success", "cleared"),
+    *("killed", "killed_before", "killed_during", "killed_late", "restarted"),
+)
 
 # These may be tried again: Airflow fails a task that comes back from the triggerer before the scheduler has heard
 # that it went there, apache/airflow#72716. What is counted is runs, which are as many with another try.
-RETRIED = ("waits", "cleared", "killed")
+RETRIED = (
+    "waits",
+    "retried",
+    "cleared",
+    "killed",
+    "killed_before",
+    "killed_during",
+    "killed_late",
+    "restarted",
+)
 
 DAGS = """
+from datetime import timedelta
 from pathlib import Path
 
+from airflow.providers.common.compat.sdk import DAG
 from airflow.providers.dagster.proxying import proxying_to_dagster
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG
 
 for case in {cases}:
     with DAG(f"{{case}}_{mode}", schedule=None, is_paused_upon_creation=False):
         BashOperator(
-            task_id="load", bash_command="exit 1", retries=int(case in {retried}), retry_delay=1
+            task_id="load",
+            bash_command="exit 1",
+            retries=int(case in {retried}),
+            retry_delay=1,
+            execution_timeout=timedelta(seconds=20) if case == "times_out" else None,
         )
 
 proxying_to_dagster(globals(), Path(__file__).parent / "migration_state", deferrable={deferrable})
@@ -56,9 +77,14 @@ def asset(dag_id):
 
     @dg.asset(name=dag_id, metadata={{"dagster-airlift/task-mapping": tasks}})
     def load(context):
-        if dag_id.startswith("fails") or (dag_id.startswith("recovers") and not context.run.parent_run_id):
+        first_try = context.run.tags["dagster-airlift/airflow-try-number"] == "1"
+        if (
+            dag_id.startswith("fails")
+            or (dag_id.startswith("recovers") and not context.run.parent_run_id)
+            or (dag_id.startswith("retried") and first_try)
+        ):
             raise ValueError("no price for order 7")
-        while not dag_id.startswith("recovers") and not (gates / dag_id).exists():
+        while not dag_id.startswith(("recovers", "retried")) and not (gates / dag_id).exists():
             time.sleep(0.1)
 
     return load
@@ -82,9 +108,11 @@ class World:
 
     place: Place
     processes: Processes
-    airflow: AirflowSite
+    airflow: AirflowSite | AirflowTwoSite
     dagster: DagsterSite
+    gate: LaunchGate
     triggerer: Server
+    webserver: Server
 
     def start(self, case: str, mode: str) -> DagRun:
         """Trigger the DAG of a case."""
@@ -112,6 +140,28 @@ class World:
         logs = self.place.root / "airflow" / "logs" / f"dag_id={run.dag_id}" / f"run_id={run.run_id}"
         return is_known and any(logs.glob("*/*.trigger.*.log"))
 
+    def kill_at(self, case: str, mode: str, moment: Moment) -> tuple[DagRun, Hold]:
+        """Trigger the DAG of a case, and kill the task's process at a moment of its launch."""
+        hold = self.gate.hold(f"{case}_{mode}", moment)
+        run = self.start(case, mode)
+        self.until(hold.arrived.is_set, f"the launch for {run.dag_id} is held {moment.value}")
+        os.kill(self.task(run).pid, signal.SIGKILL)
+        return run, hold
+
+    def clear_while_it_waits(self, run: DagRun) -> None:
+        """Clear the task in whatever way this Airflow does it."""
+        if isinstance(self.airflow, AirflowTwoSite) and self.task(run).state == SYNC:
+            self.airflow.clear_while_it_runs(run, TASK)
+        else:
+            self.airflow.clear(run, TASK)
+
+    def is_answering(self) -> bool:
+        """See whether Dagster's webserver is there."""
+        try:
+            return bool(self.dagster.assets())
+        except requests.RequestException:
+            return False
+
     def open_gate(self, run: DagRun) -> None:
         """Let the assets of a DAG be done."""
         (self.place.root / "gates" / run.dag_id).touch()
@@ -135,8 +185,8 @@ class World:
         return [each.status for each in self.runs(run)]
 
     def log(self, run: DagRun, try_number: int = 1) -> str:
-        """Read the log of a try."""
-        return self.airflow.log(run, TASK, try_number)
+        """Read the log of a try, in which both Airflows escape quotes."""
+        return self.airflow.log(run, TASK, try_number).replace("\\'", "'")
 
     def ended(self, run: DagRun) -> bool:
         """See whether the DAG run has ended."""
@@ -154,20 +204,29 @@ class World:
         assert self.task(run).state == state, self.log(run)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@pytest.fixture(scope="module", params=["airflow 3", "airflow 2"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    is_two = request.param == "airflow 2"
+    if is_two and BIN_VARIABLE not in os.environ:
+        pytest.skip(f"{BIN_VARIABLE} does not say where Airflow 2 is; nox sets it")
     with (
         fresh_place(tmp_path_factory.mktemp("provider") / "run") as place,
+        LaunchGate(place.dagster_url) as gate,
         Processes(place.logs) as processes,
     ):
+        seen_by_airflow = replace(place, dagster_port=gate.port)
+        airflow = (AirflowTwoSite if is_two else AirflowSite)(seen_by_airflow, processes)
         lay_out(place)
-        airflow, dagster = AirflowSite(place, processes), DagsterSite(place, processes)
-        for database in (airflow.migrate_database(), dagster.create_storage()):
-            processes.finish(database, SECONDS)
+        dagster = DagsterSite(place, processes)
+        if isinstance(airflow, AirflowTwoSite):
+            airflow.create_database(SECONDS)
+        else:
+            processes.finish(airflow.migrate_database(), SECONDS)
+        processes.finish(dagster.create_storage(), SECONDS)
         triggerer = airflow.start_triggerer()
         airflow.start()
-        dagster.start_servers()
-        world = World(place, processes, airflow, dagster, triggerer)
+        webserver = dagster.start_servers()
+        world = World(place, processes, airflow, dagster, gate, triggerer, webserver)
         world.until(lambda: set(dag_ids()) <= airflow.dag_ids(), "Airflow has parsed the DAGs")
         yield world
 
@@ -241,13 +300,31 @@ def test_clearing_a_task_that_waits_ends_its_run_before_the_next_one(world: Worl
     runs = world.start_and_wait("cleared", SYNC, DEFERRED)
 
     for run in runs:
-        world.airflow.clear(run, TASK)
+        world.clear_while_it_waits(run)
 
     for run in runs:
         world.until(lambda: world.statuses(run) == ["CANCELED", "STARTED"], "the next one runs")  # noqa: B023
         world.open_gate(run)
         world.until_ended(run, "success")
         assert world.statuses(run) == ["CANCELED", "SUCCESS"]
+
+
+def test_a_retry_after_a_failed_run_launches_one_more(world: World) -> None:
+    runs = [world.start("retried", mode) for mode in (SYNC, DEFERRED)]
+
+    for run in runs:
+        world.until_ended(run, "success")
+        assert world.task(run).try_number == 2
+        # Dagster has retried the first one by itself.
+        assert world.statuses(run) == ["FAILURE", "FAILURE", "SUCCESS"]
+
+
+def test_a_timeout_ends_the_run(world: World) -> None:
+    runs = [world.start("times_out", mode) for mode in (SYNC, DEFERRED)]
+
+    for run in runs:
+        world.until_ended(run, "failed")
+        world.until(lambda: world.statuses(run) == ["CANCELED"], "the Dagster run is canceled")  # noqa: B023
 
 
 def test_a_retry_after_the_death_of_a_process_follows_the_run_that_is_there(world: World) -> None:
@@ -261,6 +338,52 @@ def test_a_retry_after_the_death_of_a_process_follows_the_run_that_is_there(worl
     world.until_ended(run, "success")
     assert world.statuses(run) == ["SUCCESS"]
     assert f"Found Dagster run {world.runs(run)[0].run_id}" in world.log(run, 2)
+
+
+@pytest.mark.parametrize("mode", [SYNC, DEFERRED])
+@pytest.mark.parametrize(
+    ("case", "moment"), [("killed_before", Moment.REQUEST), ("killed_during", Moment.ANSWER)]
+)
+def test_a_process_that_dies_while_it_launches_leaves_one_run(
+    world: World, case: str, moment: Moment, mode: str
+) -> None:
+    run, hold = world.kill_at(case, mode, moment)
+
+    hold.lose()
+
+    world.open_gate(run)
+    world.until_ended(run, "success")
+    assert world.task(run).try_number == 2
+    assert world.statuses(run) == ["SUCCESS"]
+
+
+def test_a_launch_that_arrives_after_the_death_of_its_process_stays_the_only_one(world: World) -> None:
+    run, hold = world.kill_at("killed_late", SYNC, Moment.REQUEST)
+    looks = "An earlier try may have launched a run"
+
+    world.until(lambda: world.task(run).try_number == 2, "Airflow tries again")
+    world.until(lambda: looks in world.log(run, 2), "the second try looks for the run")
+    hold.let_go()
+
+    world.open_gate(run)
+    world.until_ended(run, "success")
+    assert world.statuses(run) == ["SUCCESS"]
+    assert f"Found Dagster run {world.runs(run)[0].run_id}" in world.log(run, 2)
+
+
+def test_a_restart_of_dagsters_webserver_does_not_touch_the_run(world: World) -> None:
+    runs = world.start_and_wait("restarted", SYNC, DEFERRED)
+
+    world.processes.kill(world.webserver)
+    world.webserver = world.dagster.start_webserver()
+
+    world.until(world.is_answering, "Dagster's webserver answers")
+    for run in runs:
+        world.open_gate(run)
+    for run in runs:
+        world.until_ended(run, "success")
+        assert world.statuses(run) == ["SUCCESS"]
+        assert world.task(run).try_number == 1
 
 
 def test_the_death_of_the_triggerer_does_not_touch_the_run(world: World) -> None:

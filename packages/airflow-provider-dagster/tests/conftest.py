@@ -2,8 +2,9 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,11 +15,18 @@ os.environ.update(
     AIRFLOW__CORE__DAGS_FOLDER=str(Path(_HOME.name) / "dags"),
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_HOME.name}/airflow.db",
     AIRFLOW__API__BASE_URL="https://airflow.example.com",
+    AIRFLOW__WEBSERVER__BASE_URL="https://airflow.example.com",
     AIRFLOW__USAGE_DATA_COLLECTION__ENABLED="False",
 )
 
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient  # noqa: E402
 from airflow.providers.dagster.testing import FakeClock, FakeDagster  # noqa: E402
+from airflow.providers.dagster.version_compat import AIRFLOW_3  # noqa: E402
+
+if AIRFLOW_3:
+    from airflow.dag_processing.dagbag import DagBag
+else:
+    from airflow.models.dagbag import DagBag
 
 
 @pytest.fixture
@@ -50,3 +58,10 @@ def folder(tmp_path: Path) -> Path:
 def connection(dagster: FakeDagster, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("AIRFLOW_CONN_DAGSTER_DEFAULT", f'{{"conn_type": "dagster", "host": "{dagster.url}"}}')
     return "dagster_default"
+
+
+@pytest.fixture
+def read_dags() -> Callable[[Path], Any]:
+    """How this Airflow parses a DAG file, or a folder of them."""
+    options = {"bundle_name": "dags-folder"} if AIRFLOW_3 else {"include_examples": False}
+    return lambda path: DagBag(str(path), **options)

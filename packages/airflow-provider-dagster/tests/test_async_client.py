@@ -31,7 +31,12 @@ def test_an_answer_is_the_same(dagster: FakeDagster, client: DagsterClient) -> N
 
 
 def test_the_token_and_the_name_of_the_client_are_sent(dagster: FakeDagster) -> None:
-    asyncio.run(ask(DagsterAddress(url=dagster.url, conn_id="d", token="s3cret-token"), calls.version()))
+    asyncio.run(
+        ask(
+            DagsterAddress(url=dagster.url, conn_id="d", headers={"Dagster-Cloud-Api-Token": "s3cret-token"}),
+            calls.version(),
+        )
+    )
 
     (request,) = dagster.requests
     assert request.headers["Dagster-Cloud-Api-Token"] == "s3cret-token"

@@ -2,10 +2,10 @@ import pytest
 
 from airflow.providers.dagster.client import MAX_BYTES, DagsterAddress, DagsterClient, is_loopback
 from airflow.providers.dagster.exceptions import DagsterApiError, DagsterLaunchRefused, DagsterRunDeleted
-from airflow.providers.dagster.model import RunStatus
+from airflow.providers.dagster.model import RunStatus, Work
 from airflow.providers.dagster.testing import FakeDagster, Fault
 
-TASK = ("prod", "etl", "load")
+WORK = Work("defs", "__repository__", asset_keys=(("raw", "orders"),))
 
 
 def error_of(client: DagsterClient) -> DagsterApiError:
@@ -15,7 +15,9 @@ def error_of(client: DagsterClient) -> DagsterApiError:
 
 
 def test_the_token_and_the_name_of_the_client_are_sent(dagster: FakeDagster) -> None:
-    client = DagsterClient(DagsterAddress(url=dagster.url, conn_id="d", token="s3cret-token"))
+    client = DagsterClient(
+        DagsterAddress(url=dagster.url, conn_id="d", headers={"Dagster-Cloud-Api-Token": "s3cret-token"})
+    )
 
     assert client.version() == "1.13.27"
     client.close()
@@ -32,7 +34,11 @@ def test_no_token_is_sent_where_there_is_none(dagster: FakeDagster, client: Dags
 
 
 def test_a_token_is_not_in_the_representation_of_an_address() -> None:
-    assert "s3cret" not in repr(DagsterAddress(url="https://d", conn_id="d", token="s3cret"))
+    assert "s3cret" not in repr(
+        DagsterAddress(
+            url="https://d", conn_id="d", headers={"Authorization": "s3cret"}, proxy="http://me:s3cret@p"
+        )
+    )
 
 
 def test_a_closed_port_says_where_who_and_what_to_do() -> None:
@@ -136,13 +142,6 @@ def test_an_answer_that_does_not_come_is_not_waited_for_longer_than_the_timeout(
     assert (error.transient, error.delivered) == (True, True)
 
 
-def test_only_mapped_assets_are_handed_out(dagster: FakeDagster, client: DagsterClient) -> None:
-    dagster.add_asset("raw/orders", TASK)
-    dagster.add_asset("unmapped")
-
-    assert [asset.name for asset in client.mapped_assets()] == ["raw/orders"]
-
-
 def test_runs_come_oldest_first(dagster: FakeDagster, client: DagsterClient) -> None:
     first = dagster.add_run({"a": "1", "b": "2"}, "SUCCESS")
     second = dagster.add_run({"a": "1"}, "STARTED")
@@ -158,11 +157,10 @@ def test_a_run_that_is_gone_is_an_error_of_its_own(client: DagsterClient) -> Non
 
 
 def test_a_refused_launch_says_what_and_why(dagster: FakeDagster, client: DagsterClient) -> None:
-    dagster.add_asset("raw/orders", TASK)
     dagster.launch_refusal = ("InvalidSubsetError", "no such asset")
 
     with pytest.raises(DagsterLaunchRefused) as caught:
-        client.launch(client.mapped_assets(), {})
+        client.launch(WORK, {})
 
     assert str(caught.value) == (
         f"Dagster at {dagster.url} does not launch a run of raw/orders in code location 'defs': "
@@ -173,11 +171,10 @@ def test_a_refused_launch_says_what_and_why(dagster: FakeDagster, client: Dagste
 def test_a_launch_that_made_dagster_stumble_may_have_left_a_run(
     dagster: FakeDagster, client: DagsterClient
 ) -> None:
-    dagster.add_asset("raw/orders", TASK)
     dagster.launch_refusal = ("PythonError", "boom")
 
     with pytest.raises(DagsterApiError) as caught:
-        client.launch(client.mapped_assets(), {})
+        client.launch(WORK, {})
 
     assert caught.value.delivered
 
@@ -198,9 +195,9 @@ def test_why_a_run_failed_is_read_from_its_events(dagster: FakeDagster, client: 
     canceled = dagster.add_run({}, "CANCELED")
     unknown = dagster.add_run({}, "SUCCESS")
 
-    assert client.failure(failed.run_id) == "step 'orders': KeyError: 'price'"
-    assert client.failure(canceled.run_id) == "The run was canceled."
-    assert client.failure(unknown.run_id) == "Dagster gives no reason"
+    assert client.failure(failed.run_id).reason == "step 'orders': KeyError: 'price'"
+    assert client.failure(canceled.run_id).reason == "The run was canceled."
+    assert client.failure(unknown.run_id).reason == "Dagster gives no reason"
 
 
 @pytest.mark.parametrize(

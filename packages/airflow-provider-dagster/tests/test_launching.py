@@ -6,12 +6,14 @@ import pytest
 from airflow.providers.dagster import wire
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient
 from airflow.providers.dagster.exceptions import DagsterApiError, DagsterError, DagsterLaunchRefused
+from airflow.providers.dagster.intents import AssumedIntents, Intents
 from airflow.providers.dagster.launching import Attempt, Launcher, choose_run
-from airflow.providers.dagster.model import MappedAsset, Run, RunStatus
+from airflow.providers.dagster.model import Run, RunStatus, Work
 from airflow.providers.dagster.testing import FakeClock, FakeDagster, Fault
 
 LOG = logging.getLogger("test")
 ATTEMPT = Attempt("prod", "etl", "manual__1", "load", -1, 2, 1, "https://airflow/dags/etl/runs/manual__1")
+WORK = Work("defs", "__repository__", asset_keys=(("orders",),))
 
 
 @dataclass
@@ -20,11 +22,11 @@ class Memory:
 
     sent: float | None = None
 
-    def get(self) -> float | None:
+    def latest(self) -> float | None:
         return self.sent
 
-    def set(self, sent: float) -> None:
-        self.sent = sent
+    def note(self, now: float) -> None:
+        self.sent = now
 
     def clear(self) -> None:
         self.sent = None
@@ -35,12 +37,6 @@ def intents() -> Memory:
     return Memory()
 
 
-@pytest.fixture
-def assets(dagster: FakeDagster, client: DagsterClient) -> tuple[MappedAsset, ...]:
-    dagster.add_asset("orders", ("prod", "etl", "load"))
-    return client.mapped_assets()
-
-
 @dataclass
 class World:
     """Everything that a try of the task works with."""
@@ -49,10 +45,11 @@ class World:
     client: DagsterClient
     clock: FakeClock
     intents: Memory
-    assets: tuple[MappedAsset, ...]
+    work: Work = WORK
 
-    def run(self, attempt: Attempt = ATTEMPT) -> Run:
-        return Launcher(self.client, attempt, self.intents, self.clock, LOG).attach_or_launch(self.assets)
+    def run(self, attempt: Attempt = ATTEMPT, intents: Intents | None = None) -> Run:
+        launcher = Launcher(self.client, attempt, intents or self.intents, self.clock, LOG)
+        return launcher.attach_or_launch(self.work)
 
 
 @pytest.fixture
@@ -61,9 +58,8 @@ def world(
     client: DagsterClient,
     clock: FakeClock,
     intents: Memory,
-    assets: tuple[MappedAsset, ...],
 ) -> World:
-    return World(dagster, client, clock, intents, assets)
+    return World(dagster, client, clock, intents)
 
 
 def test_a_run_is_launched_once_with_all_tags(world: World) -> None:
@@ -276,6 +272,88 @@ def test_an_intent_of_a_clock_that_is_ahead_does_not_wait_for_ever(world: World)
     assert sum(world.clock.slept) == 60.0
 
 
+@pytest.mark.parametrize("appears_after", [0, 1, 29])
+def test_without_a_store_a_later_try_waits_for_the_run_that_the_one_before_may_have_launched(
+    world: World, appears_after: int
+) -> None:
+    lost = world.dagster.add_run(ATTEMPT.tags, "STARTED", hidden_for=appears_after)
+
+    run = world.run(replace(ATTEMPT, try_number=2), AssumedIntents(2, world.clock.now()))
+
+    assert run.run_id == lost.run_id
+    assert world.dagster.count("AirflowLaunch") == 0
+
+
+def test_without_a_store_a_later_try_launches_when_the_window_is_over(world: World) -> None:
+    run = world.run(replace(ATTEMPT, try_number=2), AssumedIntents(2, world.clock.now()))
+
+    assert sum(world.clock.slept) == 60.0
+    assert list(world.dagster.runs) == [run.run_id]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(ATTEMPT, id="an automatic retry"),
+        pytest.param(replace(ATTEMPT, max_tries=1), id="a clear"),
+    ],
+)
+def test_a_run_of_the_try_before_shows_that_its_launch_was_answered(world: World, before: Attempt) -> None:
+    world.dagster.add_run(before.tags, "FAILURE")
+
+    world.run(replace(ATTEMPT, try_number=2), AssumedIntents(2, world.clock.now()))
+
+    assert world.clock.slept == []
+
+
+def test_a_run_of_an_earlier_try_says_nothing_of_the_one_before(world: World) -> None:
+    world.dagster.add_run(ATTEMPT.tags, "FAILURE")
+    lost = world.dagster.add_run(replace(ATTEMPT, try_number=2).tags, "STARTED", hidden_for=20)
+
+    run = world.run(replace(ATTEMPT, try_number=3), AssumedIntents(3, world.clock.now()))
+
+    assert run.run_id == lost.run_id
+
+
+def test_a_run_of_the_try_before_in_another_code_location_says_nothing(world: World) -> None:
+    world.dagster.add_run(ATTEMPT.tags, "SUCCESS", location="other")
+
+    world.run(replace(ATTEMPT, try_number=2), AssumedIntents(2, world.clock.now()))
+
+    assert sum(world.clock.slept) == 60.0
+
+
+def test_a_launch_from_before_a_clear_that_arrives_late_is_ended_before_the_next(world: World) -> None:
+    world.intents.sent = world.clock.now()
+    late = world.dagster.add_run(ATTEMPT.tags, "STARTED", hidden_for=10)
+
+    world.run(replace(ATTEMPT, max_tries=4, try_number=2))
+
+    assert late.status == "CANCELED"
+
+
+def test_one_look_comes_before_a_launch(world: World) -> None:
+    world.dagster.requests.clear()
+
+    world.run()
+
+    assert [request.operation for request in world.dagster.requests] == ["AirflowRuns", "AirflowLaunch"]
+
+
+def test_an_intent_that_took_long_to_note_is_noted_again(world: World) -> None:
+    noted: list[float] = []
+
+    class Slow(Memory):
+        def note(self, now: float) -> None:
+            noted.append(now)
+            world.clock.sleep(40.0 if len(noted) == 1 else 1.0)
+
+    world.run(ATTEMPT, Slow())
+
+    assert noted == [1_000_000.0, 1_000_040.0]
+    assert world.dagster.count("AirflowLaunch") == 1
+
+
 def test_a_launch_that_never_arrived_is_sent_again_without_a_window(world: World) -> None:
     world.dagster.fail("AirflowLaunch", Fault(status=429, headers={"Retry-After": "3"}))
 
@@ -296,10 +374,9 @@ def test_a_launch_that_cannot_arrive_leaves_no_intent(world: World) -> None:
 def test_a_dagster_that_is_down_is_an_error_within_half_a_minute(clock: FakeClock, intents: Memory) -> None:
     with FakeDagster() as gone:
         client = DagsterClient(DagsterAddress(url=gone.url, conn_id="d"))
-    asset = MappedAsset(("a",), "defs", "r", is_executable=True, is_partitioned=False, mappings=())
 
     with pytest.raises(DagsterApiError, match="cannot be reached"):
-        Launcher(client, ATTEMPT, intents, clock, LOG).attach_or_launch((asset,))
+        Launcher(client, ATTEMPT, intents, clock, LOG).attach_or_launch(WORK)
 
     client.close()
     assert sum(clock.slept) <= 30.0
@@ -333,8 +410,7 @@ def test_a_launch_refused_while_a_location_is_not_loaded_may_be_retried(world: W
 def test_each_code_location_has_a_run_of_its_own(world: World) -> None:
     world.dagster.add_asset("customers", ("prod", "etl", "load"), location="other")
     first = world.run()
-    (other,) = [asset for asset in world.client.mapped_assets() if asset.location == "other"]
-    world.assets = (other,)
+    world.work = Work("other", "__repository__", asset_keys=(("customers",),))
 
     second = world.run()
 

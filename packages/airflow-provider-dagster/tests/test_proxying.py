@@ -7,15 +7,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
-from airflow.providers.common.compat.sdk import DAG, Asset, BaseOperator, TaskGroup, setup, task, teardown
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    Asset,
+    BaseOperator,
+    TaskGroup,
+    setup,
+    task,
+    teardown,
+)
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.serialization.serialized_objects import DagSerialization
+from airflow.providers.standard.operators.python import ShortCircuitOperator
 
 from airflow.providers.dagster.migration_state import MigrationStateWarning
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
 from airflow.providers.dagster.proxying import proxying_to_dagster
+from airflow.providers.dagster.targets import MappedToDag, MappedToTask
+from airflow.providers.dagster.version_compat import AIRFLOW_3
+
+if AIRFLOW_3:
+    from airflow.serialization.serialized_objects import DagSerialization
+else:
+    from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
 
 NOTE = (
     "**Run by Dagster** instead of {was}: the assets that are mapped to `{task}` of DAG `etl`. To run it in Airflow "
@@ -49,7 +63,7 @@ def classic() -> DAG:
             weight_rule="upstream",
             trigger_rule="none_failed",
             depends_on_past=True,
-            retry_exponential_backoff=2,
+            retry_exponential_backoff=2 if AIRFLOW_3 else True,
             max_retry_delay=timedelta(minutes=5),
             execution_timeout=timedelta(hours=1),
             executor="LocalExecutor",
@@ -126,6 +140,7 @@ SHAPES: list[Callable[[], DAG]] = [classic, taskflow, groups, setups]
 OF_THE_CLASS = {
     *(
         "task_type",
+        "_task_type",
         "_task_module",
         "_operator_name",
         "template_fields",
@@ -143,7 +158,7 @@ def serialized(dag: DAG) -> dict[str, Any]:
 
 
 def without_class(encoded: dict[str, Any], original: BaseOperator) -> dict[str, Any]:
-    own = OF_THE_CLASS | (set(original.template_fields) - {"dagster_conn_id"}) | {"dagster_conn_id"}
+    own = OF_THE_CLASS | set(original.template_fields) | set(DagsterProxyOperator.template_fields)
     return {key: value for key, value in encoded.items() if key not in own}
 
 
@@ -176,7 +191,7 @@ def test_a_task_that_is_not_migrated_stays_as_it_is(folder: Path) -> None:
 
     assert serialized(dag) == serialized(before)
     assert dag.get_task("load") is load
-    assert dag.tags == {"ours"}
+    assert set(dag.tags) == {"ours"}
 
 
 def test_the_task_says_what_it_replaces_and_how_to_go_back(folder: Path) -> None:
@@ -189,7 +204,7 @@ def test_the_task_says_what_it_replaces_and_how_to_go_back(folder: Path) -> None
     assert load.doc_md == "Loads.\n\n" + NOTE.format(was="BashOperator", task="load")
     assert extract.doc_md == NOTE.format(was="BashOperator", task="extract")
     assert load.dagster_conn_id == "dagster_prod"
-    assert dag.tags == {"ours", "dagster: 2/3 proxied"}
+    assert set(dag.tags) == {"ours", "dagster: 2/3 proxied"}
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, False), (True, True), (False, False)])
@@ -219,10 +234,10 @@ def test_callbacks_and_default_arguments_are_kept(folder: Path) -> None:
     names = (
         "on_failure_callback",
         "on_success_callback",
-        "default_args",
         "executor_config",
         "inlets",
         "outlets",
+        *(["default_args"] if AIRFLOW_3 else []),
     )
     assert [getattr(after, name) for name in names] == [getattr(before, name) for name in names]
     assert after.params.dump() == before.params.dump()
@@ -263,7 +278,7 @@ def test_a_task_that_the_dag_lacks_is_named_with_the_nearest_and_the_rest_goes_o
 
     first = "migration_state/etl.yaml:2: DAG 'etl' has no task 'laod'. Did you mean 'load'?"
     second = "migration_state/etl.yaml:3: DAG 'etl' has no task 'zzz'. Its tasks are done, extract, load."
-    assert {"dagster: see DAG docs", "dagster: 1/3 proxied"} <= dag.tags
+    assert {"dagster: see DAG docs", "dagster: 1/3 proxied"} <= set(dag.tags)
     assert [str(warning.message) for warning in caught] == [first, second]
     assert (caught[0].filename, caught[0].lineno) == (str(path), 2)
     assert dag.doc_md == f"**Migration to Dagster:** {first}\n\n**Migration to Dagster:** {second}"
@@ -272,18 +287,16 @@ def test_a_task_that_the_dag_lacks_is_named_with_the_nearest_and_the_rest_goes_o
 
 def test_what_cannot_be_proxied_stays_and_is_named(folder: Path) -> None:
     with DAG("etl", schedule=None, doc_md="Ours.") as dag:
-        BashOperator.partial(task_id="mapped").expand(bash_command=["a", "b"])
-    write(folder, "mapped")
+        ShortCircuitOperator(task_id="go_on", python_callable=bool)
+    write(folder, "go_on")
 
-    with pytest.warns(
-        MigrationStateWarning, match="task 'mapped' of DAG 'etl' stays on Airflow: it is a dynamically"
-    ):
+    with pytest.warns(MigrationStateWarning, match="task 'go_on' of DAG 'etl' stays on Airflow: it decides"):
         proxying_to_dagster({"dag": dag}, folder)
 
-    assert dag.get_task("mapped").is_mapped
-    assert dag.tags == {"dagster: see DAG docs"}
+    assert isinstance(dag.get_task("go_on"), ShortCircuitOperator)
+    assert set(dag.tags) == {"dagster: see DAG docs"}
     assert (dag.doc_md or "").startswith(
-        "Ours.\n\n**Migration to Dagster:** migration_state/etl.yaml:2: task 'mapped'"
+        "Ours.\n\n**Migration to Dagster:** migration_state/etl.yaml:2: task 'go_on'"
     )
 
 
@@ -295,6 +308,73 @@ def test_a_mapped_task_that_is_not_migrated_is_no_problem(folder: Path) -> None:
     proxying_to_dagster({"dag": dag}, folder)
 
     assert dag.doc_md is None
+
+
+@pytest.mark.parametrize(("copies", "says"), [("each", ", for each copy"), ("once", ", once for all copies")])
+def test_a_mapped_task_says_what_its_copies_do(folder: Path, copies: str, says: str) -> None:
+    with DAG("etl", schedule=None) as dag:
+        BashOperator.partial(task_id="load", doc_md="Loads.").expand(bash_command=["a", "b"])
+    (folder / "etl.yaml").write_text(f"tasks: [{{id: load, migrated: true, mapped: {copies}}}]")
+
+    proxying_to_dagster({"dag": dag}, folder)
+
+    load = dag.get_task("load")
+    note = NOTE.format(was="BashOperator", task="load").replace("`etl`.", f"`etl`{says}.", 1)
+    assert load.doc_md == f"Loads.\n\n{note}"
+    assert load.operator_name == "DagsterProxy"
+    assert set(dag.tags) == {"dagster: 1/1 proxied"}
+
+
+def test_a_task_without_copies_of_which_one_should_run_is_proxied_and_named(folder: Path) -> None:
+    dag = classic()
+    (folder / "etl.yaml").write_text("tasks: [{id: load, migrated: true, mapped: once}]")
+
+    with pytest.warns(
+        MigrationStateWarning, match="task 'load' of DAG 'etl' has no copies, so `mapped: once` says"
+    ):
+        proxying_to_dagster({"dag": dag}, folder)
+
+    assert isinstance(dag.get_task("load"), DagsterProxyOperator)
+
+
+def test_of_a_whole_dag_one_task_runs_what_is_mapped_to_it(folder: Path) -> None:
+    dag = classic()
+    (folder / "etl.yaml").write_text("migrated: true")
+
+    proxying_to_dagster({"dag": dag}, folder)
+
+    targets = {task.task_id: getattr(task, "target", None) for task in dag.tasks}
+    other = MappedToTask(required=False)
+    assert targets == {"extract": MappedToDag(), "load": other, "done": other}
+    assert dag.get_task("extract").doc_md == (
+        "**Run by Dagster** instead of BashOperator: the assets that are mapped to `extract` of DAG `etl` and to the "
+        "DAG as a whole. To run the DAG in Airflow again, set `migrated: false` in `migration_state/etl.yaml`."
+    )
+    assert (dag.get_task("done").doc_md or "").startswith(
+        "**Run by Dagster** instead of EmptyOperator: the assets that are mapped to `done` of DAG `etl`, if there are"
+    )
+    assert set(dag.tags) == {"ours", "dagster: 3/3 proxied"}
+
+
+def test_a_whole_dag_that_is_not_migrated_stays_as_it_is(folder: Path) -> None:
+    before, dag = classic(), classic()
+    (folder / "etl.yaml").write_text("migrated: false")
+
+    proxying_to_dagster({"dag": dag}, folder)
+
+    assert serialized(dag) == serialized(before)
+
+
+def test_calling_twice_for_a_whole_dag_swaps_once(folder: Path) -> None:
+    dag = taskflow()
+    (folder / "etl.yaml").write_text("migrated: true")
+
+    proxying_to_dagster({"dag": dag}, folder)
+    once, tasks = serialized(dag), list(dag.tasks)
+    proxying_to_dagster({"dag": dag}, folder)
+
+    assert dag.tasks == tasks
+    assert serialized(dag) == once
 
 
 def test_a_broken_file_breaks_its_own_dag_only(folder: Path) -> None:
@@ -373,7 +453,7 @@ def test_without_the_folder_nothing_is_migrated_and_a_warning_says_so(folder: Pa
         proxying_to_dagster({"dag": dag}, folder / "absent")
 
     assert caught[0].filename == __file__
-    assert dag.tags == {"ours"}
+    assert set(dag.tags) == {"ours"}
 
 
 def test_parsing_touches_neither_the_network_nor_the_environment(
@@ -398,7 +478,7 @@ from pathlib import Path
 
 from airflow.providers.dagster.proxying import proxying_to_dagster
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, dag, task
+from airflow.providers.common.compat.sdk import DAG, dag, task
 
 with DAG("entered", schedule=None):
     BashOperator(task_id="load", bash_command="true")
@@ -423,11 +503,13 @@ proxying_to_dagster(globals(), Path(__file__).parent / "migration_state")
 
 
 @pytest.mark.parametrize("dag_id", ["entered", "made_lv", "made_pt", "decorated"])
-def test_a_dag_without_a_name_in_the_module_is_found_too(tmp_path: Path, folder: Path, dag_id: str) -> None:
+def test_a_dag_without_a_name_in_the_module_is_found_too(
+    tmp_path: Path, folder: Path, read_dags: Callable[[Path], Any], dag_id: str
+) -> None:
     write(folder, "load", dag_id=dag_id)
     (tmp_path / "dags.py").write_text(NAMELESS)
 
-    bag = DagBag(str(tmp_path / "dags.py"), bundle_name="dags-folder")
+    bag = read_dags(tmp_path / "dags.py")
 
     assert bag.import_errors == {}
     proxied = {dag.dag_id for dag in bag.dags.values() if is_proxied(dag.get_task("load"))}

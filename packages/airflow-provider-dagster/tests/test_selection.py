@@ -1,29 +1,28 @@
 import pytest
 
-from airflow.providers.dagster.exceptions import AmbiguousAssets, DagsterLaunchRefused, NothingToRun
-from airflow.providers.dagster.model import AssetMapping, MappedAsset
-from airflow.providers.dagster.selection import Selection, select_assets
+from airflow.providers.dagster.assets import AssetMapping, AssetReference, MappedAsset
+from airflow.providers.dagster.exceptions import AmbiguousAssets, NothingToRun
+from airflow.providers.dagster.selection import Selection, Wanted, select_assets, wanted_keys
+from airflow.providers.dagster.targets import MappedToDag, MappedToTask, Target
 
 
 def asset(
-    key: str,
-    *mappings: tuple[str, str, str],
-    executable: bool = True,
-    partitioned: bool = False,
-    location: str = "defs",
+    key: str, *mappings: tuple[str, ...], executable: bool = True, location: str = "defs"
 ) -> MappedAsset:
     return MappedAsset(
         key=tuple(key.split("/")),
         location=location,
         repository="__repository__",
         is_executable=executable,
-        is_partitioned=partitioned,
         mappings=tuple(AssetMapping(*mapping) for mapping in mappings),
     )
 
 
-def select(*assets: MappedAsset, instance: str = "") -> Selection:
-    return select_assets(assets, instance=instance, dag_id="etl", task_id="g.load")
+def select(*assets: MappedAsset, instance: str = "", target: Target | None = None) -> Selection:
+    references = [AssetReference(each.key, each.mappings) for each in assets]
+    wanted = Wanted(instance, "etl", "g.load", target or MappedToTask())
+    keys = wanted_keys(references, wanted)
+    return select_assets([each for each in assets if each.key in keys], references, wanted)
 
 
 def test_exactly_the_assets_of_the_task_are_selected() -> None:
@@ -35,7 +34,6 @@ def test_exactly_the_assets_of_the_task_are_selected() -> None:
     )
 
     assert selection == Selection("prod", ((customers, orders),))
-    assert selection.names == "customers, raw/orders"
 
 
 def test_assets_are_grouped_by_code_location() -> None:
@@ -92,6 +90,47 @@ def test_an_asset_without_code_is_not_run() -> None:
         )
 
 
-def test_a_partitioned_asset_is_not_run_without_its_partition() -> None:
-    with pytest.raises(DagsterLaunchRefused, match=r"The assets daily, .* are partitioned"):
-        select(asset("daily", ("prod", "etl", "g.load"), partitioned=True))
+def test_what_no_longer_says_that_it_is_mapped_is_not_run() -> None:
+    reference = AssetReference(("a",), (AssetMapping("prod", "etl", "g.load"),))
+    wanted = Wanted("prod", "etl", "g.load")
+
+    with pytest.raises(NothingToRun, match=r"For DAG 'etl' it maps g\.load"):
+        select_assets([asset("a", ("prod", "etl", "other"))], [reference], wanted)
+
+
+WHOLE, TASK, OTHER = ("prod", "etl"), ("prod", "etl", "g.load"), ("prod", "etl", "other")
+
+
+@pytest.mark.parametrize(
+    ("target", "keys"),
+    [
+        pytest.param(MappedToTask(), ["task"], id="of the task"),
+        pytest.param(MappedToDag(), ["task", "whole"], id="of the DAG and the task"),
+    ],
+)
+def test_what_is_mapped_to_the_dag_is_run_by_the_task_that_stands_for_it(
+    target: Target, keys: list[str]
+) -> None:
+    assets = (asset("whole", WHOLE), asset("task", TASK), asset("other", OTHER))
+
+    ((*chosen,),) = select(*assets, instance="prod", target=target).by_location
+
+    assert [each.name for each in chosen] == keys
+
+
+@pytest.mark.parametrize(
+    ("target", "assets"),
+    [
+        pytest.param(MappedToTask(required=False), (), id="a task of a whole DAG"),
+        pytest.param(MappedToDag(), (asset("other", OTHER),), id="a DAG of which a task is mapped"),
+    ],
+)
+def test_of_a_dag_that_is_proxied_as_a_whole_a_task_may_have_nothing_to_run(
+    target: Target, assets: tuple[MappedAsset, ...]
+) -> None:
+    assert select(*assets, instance="prod", target=target).by_location == ()
+
+
+def test_a_dag_to_which_nothing_at_all_is_mapped_has_to_be() -> None:
+    with pytest.raises(NothingToRun, match="For DAG 'etl' it maps the DAG as a whole"):
+        select(asset("a", ("test", "etl")), instance="prod", target=MappedToDag())

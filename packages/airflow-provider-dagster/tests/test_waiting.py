@@ -68,7 +68,7 @@ def test_a_failure_carries_dagsters_own_reason(dagster: FakeDagster, client: Dag
     good, bad = dagster.add_run({}, "SUCCESS"), dagster.add_run({}, "FAILURE", step_error="KeyError: 'price'")
 
     with pytest.raises(DagsterRunFailed) as caught:
-        check_success(client, client.runs({}))
+        check_success(client, client.runs({}), LOG)
 
     url = f"{dagster.url}/runs/{bad.run_id}"
     assert str(caught.value) == (
@@ -85,12 +85,25 @@ def test_a_failure_without_a_readable_reason_is_still_that_failure(
     dagster.fail("AirflowRunEvents", Fault())
 
     with pytest.raises(DagsterRunFailed, match="ended as CANCELED: its events cannot be read"):
-        check_success(client, client.runs({}))
+        check_success(client, client.runs({}), LOG)
+
+
+def test_the_traceback_of_each_failed_step_is_in_the_log(
+    dagster: FakeDagster, client: DagsterClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    dagster.add_run({}, "FAILURE", step_error="KeyError: 'price'")
+
+    with pytest.raises(DagsterRunFailed):
+        check_success(client, client.runs({}), LOG)
+
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith("Dagster: step 'orders': KeyError: 'price'\n")
+    assert 'File "orders.py", line 7' in message
 
 
 def test_good_runs_are_no_failure(dagster: FakeDagster, client: DagsterClient) -> None:
     dagster.add_run({}, "SUCCESS")
 
-    check_success(client, client.runs({}))
+    check_success(client, client.runs({}), LOG)
 
     assert dagster.count("AirflowRunEvents") == 0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dagster_airlift_core.cursor import HORIZON, OVERLAP, SWEEP_SPAN, Cursor, CursorError
 
 MAPPING = "f00d"
+ORDER = "v2/id"
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 GOLDEN = (
     '{"v": 1, "instance": "prod", "watermark": "2026-01-15T11:00:00+00:00", '
@@ -20,7 +21,7 @@ GOLDEN = (
 
 
 def test_the_first_cursor_sweeps_two_days() -> None:
-    cursor = Cursor("prod").begun(NOW, MAPPING)
+    cursor = Cursor("prod").begun(NOW, MAPPING, ORDER)
 
     assert cursor.sweep
     assert cursor.recent
@@ -30,7 +31,7 @@ def test_the_first_cursor_sweeps_two_days() -> None:
 
 
 def test_a_pass_reads_tasks_then_runs_and_then_sets_the_watermark() -> None:
-    cursor = Cursor("prod").begun(NOW, MAPPING)
+    cursor = Cursor("prod").begun(NOW, MAPPING, ORDER)
     seen = []
     while scan := cursor.recent:
         seen.append(scan.stream)
@@ -43,38 +44,38 @@ def test_a_pass_reads_tasks_then_runs_and_then_sets_the_watermark() -> None:
 def test_a_sweep_is_due_every_hour_of_the_server() -> None:
     cursor = Cursor("prod", watermark=NOW, swept_at=NOW, mapping=MAPPING)
 
-    assert cursor.begun(NOW + timedelta(minutes=59), MAPPING).sweep is None
-    assert cursor.begun(NOW + timedelta(hours=1), MAPPING).sweep is not None
+    assert cursor.begun(NOW + timedelta(minutes=59), MAPPING, ORDER).sweep is None
+    assert cursor.begun(NOW + timedelta(hours=1), MAPPING, ORDER).sweep is not None
 
 
 def test_a_new_mapping_is_a_reason_to_sweep_at_once() -> None:
-    cursor = Cursor("prod", watermark=NOW, swept_at=NOW, mapping="0ld").begun(NOW, MAPPING)
+    cursor = Cursor("prod", watermark=NOW, swept_at=NOW, mapping="0ld").begun(NOW, MAPPING, ORDER)
 
     assert cursor.sweep
     assert cursor.sweep.window.since == NOW - SWEEP_SPAN
-    assert cursor.begun(NOW + timedelta(minutes=5), MAPPING).sweep == cursor.sweep
+    assert cursor.begun(NOW + timedelta(minutes=5), MAPPING, ORDER).sweep == cursor.sweep
 
 
 def test_a_new_mapping_begins_a_sweep_that_is_under_way_again() -> None:
-    cursor = Cursor("prod").begun(NOW, "0ld")
+    cursor = Cursor("prod").begun(NOW, "0ld", ORDER)
     assert cursor.sweep
     half_way = cursor.with_scan("sweep", cursor.sweep.past_page("page 2"))
 
-    begun = half_way.begun(NOW, MAPPING)
+    begun = half_way.begun(NOW, MAPPING, ORDER)
 
     assert begun.sweep
     assert begun.sweep.page is None
 
 
 def test_a_pass_under_way_keeps_its_window() -> None:
-    cursor = Cursor("prod").begun(NOW, MAPPING)
+    cursor = Cursor("prod").begun(NOW, MAPPING, ORDER)
 
-    assert cursor.begun(NOW + timedelta(hours=3), MAPPING) == cursor
+    assert cursor.begun(NOW + timedelta(hours=3), MAPPING, ORDER) == cursor
 
 
 def test_a_server_clock_that_goes_back_moves_the_window_but_not_the_watermark() -> None:
     cursor = Cursor("prod", watermark=NOW, swept_at=NOW, mapping=MAPPING).begun(
-        NOW - timedelta(hours=1), MAPPING
+        NOW - timedelta(hours=1), MAPPING, ORDER
     )
     assert cursor.recent
 
@@ -91,10 +92,14 @@ def test_a_cursor_of_this_release_loads() -> None:
 
 
 def test_a_page_token_of_another_order_is_dropped() -> None:
-    cursor = Cursor.from_json(GOLDEN.replace("v2/id", "v2/end_date"), "prod")
+    kept = Cursor.from_json(GOLDEN, "prod").begun(NOW, MAPPING, ORDER)
+    dropped = Cursor.from_json(GOLDEN, "prod").begun(NOW, MAPPING, "v1/updated_at")
 
-    assert cursor.recent
-    assert (cursor.recent.page, cursor.recent.after, cursor.recent.order) == (None, None, "v2/id")
+    assert kept.recent
+    assert (kept.recent.page, kept.recent.after, kept.recent.order) == ("abc", "etl/r1", ORDER)
+    assert dropped.recent
+    assert (dropped.recent.page, dropped.recent.after) == (None, None)
+    assert (dropped.recent.order, dropped.recent.stream) == ("v1/updated_at", "runs")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from dagster_airlift_core import AirflowPayloadError, AirflowUnreachable
-from dagster_airlift_core._http import HttpClient, Request
+from dagster_airlift_core._http import HttpClient
+from dagster_airlift_core._transport import Request
 from dagster_airlift_core.testing import FakeAirflow, Reply
 
 VERSION = Request("GET", "/api/v2/version")

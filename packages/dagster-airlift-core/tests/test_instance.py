@@ -20,19 +20,12 @@ from dagster_airlift_core.testing import FakeAirflow, Reply
 
 def test_an_instance_needs_a_name() -> None:
     with pytest.raises(ValueError, match="needs a name"):
-        AirflowInstance(AirflowBasicAuthBackend("http://airflow.example", "u", "p"), "")
+        AirflowInstance(AirflowBasicAuthBackend("https://airflow.example", "u", "p"), "")
 
 
 def test_the_version_needs_no_credentials(fake: FakeAirflow, airflow: AirflowInstance) -> None:
     assert airflow.version() == "3.3.2"
     assert [request.path for request in fake.requests] == ["/api/v2/version"]
-
-
-def test_an_airflow_2_is_told_apart(fake: FakeAirflow, airflow: AirflowInstance) -> None:
-    fake.reply(Reply(404, "<h1>Airflow 404 = lots of circles</h1>", "text/html"))
-
-    with pytest.raises(AirflowNotFound, match="Airflow 2 is not supported yet"):
-        airflow.list_dags()
 
 
 def test_time_is_the_servers(fake: FakeAirflow, airflow: AirflowInstance) -> None:

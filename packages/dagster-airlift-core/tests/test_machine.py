@@ -32,10 +32,12 @@ indexes = st.integers(0, 2)
 class ObservationMachine(RuleBasedStateMachine):
     """Finishes, late commits, equal stamps, clears, small pages, bad rows, outages and crashes."""
 
+    version = "3.3.2"
+
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
-        self.fake = self.stack.enter_context(FakeAirflow(page_cap=2))
+        self.fake = self.stack.enter_context(FakeAirflow(page_cap=2, version=self.version))
         self.fake.add_dag("etl", {task: [] for task in TASKS})
         airflow = AirflowInstance(AirflowBasicAuthBackend(self.fake.url, "viewer", "viewer"), "prod")
         specs = {task: [dg.AssetSpec(key) for key in keys] for task, keys in TASKS.items()}
@@ -176,6 +178,12 @@ class ObservationMachine(RuleBasedStateMachine):
                 assert run in stored
 
 
+class ObservationOfAirflowTwo(ObservationMachine):
+    """The same, with neither keyset nor order nor ids."""
+
+    version = "2.11.2"
+
+
 SETTINGS = settings(
     max_examples=25,
     stateful_step_count=25,
@@ -186,8 +194,12 @@ SETTINGS = settings(
 )
 
 
-def test_every_final_success_is_observed_exactly_once() -> None:
-    run_state_machine_as_test(ObservationMachine, settings=SETTINGS)
+@pytest.mark.parametrize(
+    "machine",
+    [pytest.param(ObservationMachine, id="airflow 3"), pytest.param(ObservationOfAirflowTwo, id="airflow 2")],
+)
+def test_every_final_success_is_observed_exactly_once(machine: type[ObservationMachine]) -> None:
+    run_state_machine_as_test(machine, settings=SETTINGS)
 
 
 def test_the_machine_notices_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:

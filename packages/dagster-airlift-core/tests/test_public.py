@@ -15,10 +15,11 @@ def test_everything_public_is_listed_in_order() -> None:
     assert all(hasattr(dagster_airlift_core, name) for name in names)
 
 
-def test_nothing_private_of_dagster_is_imported() -> None:
+def test_nothing_private_of_dagster_is_imported_but_in_one_file() -> None:
     imported = {
         node.module or ""
         for source in SOURCES
+        if source.name != "_dagster_private.py"
         for node in ast.walk(ast.parse(source.read_text()))
         if isinstance(node, ast.ImportFrom)
     }

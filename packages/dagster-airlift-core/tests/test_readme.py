@@ -14,7 +14,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_lines_of_the_readme_peer_and_map(fake: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_PASSWORD", "secret")
-    fake.users = {"dagster": "secret"}
+    fake.users["dagster"] = "secret"
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     names: dict[str, Any] = {}
 
@@ -24,4 +24,4 @@ def test_the_lines_of_the_readme_peer_and_map(fake: FakeAirflow, monkeypatch: py
     keys = {spec.key.to_user_string() for spec in names["defs"].resolve_all_asset_specs()}
     assert len(blocks) == 2
     assert isinstance(names["defs"], dg.Definitions)
-    assert keys == {"prod/dag/etl", "raw", "orders", "lines", "dashboard"}
+    assert keys == {"prod/instance", "prod/dag/etl", "raw", "orders", "lines", "dashboard"}

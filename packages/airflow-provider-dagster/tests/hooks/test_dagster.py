@@ -1,15 +1,24 @@
 import asyncio
+import base64
 import json
+import os
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow.providers.dagster.client import DagsterAddress
-from airflow.providers.dagster.exceptions import InvalidDagsterConnection
+from airflow.providers.dagster.exceptions import DagsterApiError, InvalidDagsterConnection
 from airflow.providers.dagster.hooks.dagster import DagsterHook
 from airflow.providers.dagster.testing import FakeDagster, Fault
+from airflow.providers.dagster.version_compat import AIRFLOW_3
+
+if AIRFLOW_3:
+    from airflow.sdk.log import redact
+else:
+    from airflow.utils.log.secrets_masker import redact
 
 Connect = Callable[..., DagsterHook]
 
@@ -47,7 +56,7 @@ def test_a_connection_as_a_uri_works(monkeypatch: pytest.MonkeyPatch) -> None:
 
     address = DagsterHook("dagster_test").address
 
-    assert (address.url, address.token) == ("http://127.0.0.1:3000", "token")
+    assert (address.url, address.headers) == ("http://127.0.0.1:3000", {"Dagster-Cloud-Api-Token": "token"})
 
 
 def test_of_the_extra_only_known_names_are_read(connect: Connect) -> None:
@@ -55,7 +64,8 @@ def test_of_the_extra_only_known_names_are_read(connect: Connect) -> None:
 
     address = connect(host="https://d", password="s3cret", extra=extra).address
 
-    assert (address.token, address.timeout, address.ca_bundle) == ("s3cret", 5.0, "/ca.pem")
+    assert address.headers == {"Dagster-Cloud-Api-Token": "s3cret"}
+    assert (address.timeout, address.ca_bundle, address.proxy) == (5.0, "/ca.pem", "")
     assert "evil" not in repr(address)
 
 
@@ -91,8 +101,113 @@ def test_a_connection_that_cannot_be_used_says_why(
 
 
 def test_a_token_goes_over_plain_http_to_this_machine_and_where_that_is_allowed(connect: Connect) -> None:
-    assert connect(host="http://127.0.0.1:3000", password="token").address.token == "token"
-    assert connect(host="http://d", password="token", extra={"allow_http": True}).address.token == "token"
+    assert connect(host="http://127.0.0.1:3000", password="token").address.headers
+    assert connect(host="http://d", password="token", extra={"allow_http": True}).address.headers
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        pytest.param({}, {}, id="nothing"),
+        pytest.param({"password": "s3cret"}, {"Dagster-Cloud-Api-Token": "s3cret"}, id="Dagster+"),
+        pytest.param(
+            {"password": "s3cret", "extra": {"auth": "bearer"}},
+            {"Authorization": "Bearer s3cret"},
+            id="bearer",
+        ),
+        pytest.param(
+            {"login": "me", "password": "s3cret"}, {"Authorization": "Basic bWU6czNjcmV0"}, id="basic"
+        ),
+        pytest.param({"extra": {"headers": {"X-Key": "s3cret"}}}, {"X-Key": "s3cret"}, id="of its own"),
+        pytest.param(
+            {"password": "p4ss", "extra": {"headers": '{"X-Key": "s3cret"}', "auth": ""}},
+            {"X-Key": "s3cret", "Dagster-Cloud-Api-Token": "p4ss"},
+            id="of its own, from the form",
+        ),
+    ],
+)
+def test_a_connection_says_how_to_get_in(
+    connect: Connect, fields: dict[str, Any], headers: dict[str, str]
+) -> None:
+    hook = connect(host="https://d", **fields)
+
+    assert hook.address.headers == headers
+    assert "s3cret" not in repr(hook.address)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        pytest.param({"extra": {"auth": "kerberos"}}, "`auth` is 'kerberos': write one of", id="scheme"),
+        pytest.param({"extra": {"headers": "X-Key: s3cret"}}, "`headers` is no JSON", id="no JSON"),
+        pytest.param({"extra": {"headers": ["s3cret"]}}, "does not map names to texts", id="list"),
+        pytest.param({"extra": {"headers": {"a": 1, "b": "s3cret"}}}, "does not map", id="number"),
+        pytest.param({"extra": {"headers": {"a": "s3cret\r\nb: c"}}}, "header 'a' has a char", id="value"),
+        pytest.param({"extra": {"headers": {"a b": "s3cret"}}}, "header 'a b' has a character", id="name"),
+        pytest.param({"extra": {"proxy": "me:s3cret@proxy"}}, "`proxy` is no URL", id="proxy"),
+        pytest.param({"extra": {"connect_timeout": -1}}, "`connect_timeout` is -1", id="timeout"),
+    ],
+)
+def test_a_way_in_that_cannot_be_used_is_named_without_its_secret(
+    connect: Connect, fields: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(InvalidDagsterConnection) as caught:
+        _ = connect(host="https://d", **fields).address
+
+    assert problem in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def on_a_worker(hook: DagsterHook) -> None:
+    hook.get_conn().close()
+
+
+def in_the_triggerer(hook: DagsterHook) -> None:
+    async def connect() -> None:
+        await (await hook.get_async_conn()).close()
+
+    asyncio.run(connect())
+
+
+@pytest.mark.parametrize("read", [on_a_worker, in_the_triggerer])
+def test_what_is_made_of_a_secret_is_masked_too(
+    connect: Connect, read: Callable[[DagsterHook], None]
+) -> None:
+    password, key, proxy = (f"{name}-c4nary-{read.__name__}" for name in ("password", "key", "proxy"))
+    basic = base64.b64encode(f"me:{password}".encode()).decode()
+    extra = {"headers": {"X-Key": key}, "proxy": f"http://me:{proxy}@proxy:3128"}
+
+    read(connect(host="https://d", login="me", password=password, extra=extra))
+
+    assert redact(f"{password} {basic} {key} http://me:{proxy}@proxy") == "*** *** *** http://me:***@proxy"
+
+
+def test_what_asks_dagster_goes_through_the_proxy_of_the_connection(
+    connect: Connect, dagster: FakeDagster
+) -> None:
+    client = connect(host="http://dagster.invalid", extra={"proxy": dagster.url, "timeout": 5}).get_conn()
+
+    with pytest.raises(DagsterApiError) as caught:
+        client.version()
+
+    client.close()
+    # The fake is no proxy: it is asked for a whole URL, which it does not know.
+    assert caught.value.status == HTTPStatus.BAD_REQUEST
+
+
+def test_two_deployments_are_two_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeDagster() as first, FakeDagster() as second:
+        for name, fake in {"one": first, "two": second}.items():
+            text = json.dumps({"conn_type": "dagster", "host": fake.url, "password": f"token-{name}"})
+            monkeypatch.setenv(f"AIRFLOW_CONN_DAGSTER_{name.upper()}", text)
+        before = dict(os.environ)
+
+        assert DagsterHook("dagster_one").test_connection()[0]
+        assert DagsterHook("dagster_two").test_connection()[0]
+
+        assert dict(os.environ) == before
+    tokens = [{r.headers["Dagster-Cloud-Api-Token"] for r in fake.requests} for fake in (first, second)]
+    assert tokens == [{"token-one"}, {"token-two"}]
 
 
 def test_a_bundle_that_cannot_be_read_is_named(connect: Connect) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import TriggerEvent
 
 from airflow.providers.dagster import wire
@@ -12,6 +11,14 @@ from airflow.providers.dagster.event import DagsterRunEvent, Outcome
 from airflow.providers.dagster.exceptions import InvalidDagsterConnection
 from airflow.providers.dagster.testing import FakeClock, FakeDagster, Fault
 from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger
+from airflow.providers.dagster.version_compat import AIRFLOW_3
+
+if AIRFLOW_3:
+    from airflow.sdk.serde import deserialize, serialize
+else:
+    from airflow.serialization.serialized_objects import BaseSerialization
+
+    deserialize, serialize = BaseSerialization.deserialize, BaseSerialization.serialize
 
 KEY = {wire.LAUNCH_KEY_TAG: "key"}
 Trigger = Callable[..., DagsterRunTrigger]
@@ -113,15 +120,31 @@ def test_a_run_that_is_deleted_ends_the_wait(trigger: Trigger) -> None:
     assert "has no run 'gone' any more" in event.message
 
 
-def test_the_deadline_is_that_of_the_wall_clock(
-    dagster: FakeDagster, trigger: Trigger, clock: FakeClock
+@pytest.mark.parametrize(("cancel", "status"), [(True, "CANCELING"), (False, "STARTED")])
+def test_the_deadline_is_that_of_the_wall_clock_and_ends_the_run_unless_told_otherwise(
+    dagster: FakeDagster,
+    trigger: Trigger,
+    clock: FakeClock,
+    cancel: bool,  # noqa: FBT001
+    status: str,
 ) -> None:
     run = dagster.add_run(KEY, "STARTED")
 
-    (event,) = events(trigger(run.run_id, execution_deadline=clock.now() - 1.0))
+    (event,) = events(trigger(run.run_id, execution_deadline=clock.now() - 1.0, cancel_on_kill=cancel))
 
     assert (event.outcome, event.message) == (Outcome.TIMED_OUT, "its execution_timeout is over")
-    assert run.status == "STARTED"
+    assert run.status == status
+
+
+def test_a_deadline_is_told_although_the_run_cannot_be_ended(
+    dagster: FakeDagster, trigger: Trigger, clock: FakeClock
+) -> None:
+    run = dagster.add_run(KEY, "STARTED")
+    dagster.fail("AirflowTerminate", Fault(drop=True))
+
+    (event,) = events(trigger(run.run_id, execution_deadline=clock.now() - 1.0))
+
+    assert event.outcome is Outcome.TIMED_OUT
 
 
 def test_before_the_deadline_a_run_may_end(dagster: FakeDagster, trigger: Trigger, clock: FakeClock) -> None:

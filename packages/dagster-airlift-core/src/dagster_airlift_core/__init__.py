@@ -1,6 +1,8 @@
 """Peer Dagster with Airflow instances: DAGs and tasks become assets, their runs become events."""
 
-from dagster_airlift_core.auth import AirflowAuthBackend, AirflowBasicAuthBackend
+from dagster_airlift_core.auth import AirflowAuthBackend, AirflowTokenAuthBackend
+from dagster_airlift_core.basic_auth import AirflowBasicAuthBackend
+from dagster_airlift_core.component import AirflowInstanceComponent
 from dagster_airlift_core.definitions import build_defs_from_airflow_instance, load_airflow_dag_asset_specs
 from dagster_airlift_core.errors import (
     AirflowApiError,
@@ -13,28 +15,36 @@ from dagster_airlift_core.errors import (
 )
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.handles import DagHandle, TaskHandle
+from dagster_airlift_core.http_options import HttpOptions
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import (
     assets_with_dag_mappings,
     assets_with_multiple_task_mappings,
     assets_with_task_mappings,
 )
-from dagster_airlift_core.snapshot import AirflowSnapshot
+from dagster_airlift_core.model import AirflowAsset, Dag
+from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
 
 __all__ = [
     "AirflowApiError",
+    "AirflowAsset",
     "AirflowAuthBackend",
     "AirflowBasicAuthBackend",
     "AirflowFilter",
     "AirflowInstance",
+    "AirflowInstanceComponent",
     "AirflowNotFound",
     "AirflowPayloadError",
     "AirflowSnapshot",
+    "AirflowTokenAuthBackend",
     "AirflowUnauthorized",
     "AirflowUnreachable",
     "AirliftError",
+    "Dag",
     "DagHandle",
+    "HttpOptions",
     "MappingError",
+    "SnapshotError",
     "TaskHandle",
     "assets_with_dag_mappings",
     "assets_with_multiple_task_mappings",

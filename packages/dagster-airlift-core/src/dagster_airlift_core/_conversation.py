@@ -2,49 +2,87 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeVar
 
-from dagster_airlift_core import _dialect
-from dagster_airlift_core._dialect import reading
-from dagster_airlift_core._http import Answer, HttpClient, Request
+from dagster_airlift_core._dialect import V1, V2, Dialect, UnknownPage, reading, refusals
+from dagster_airlift_core._dialect.port import Value
+from dagster_airlift_core._transport import Answer, Request, Transport, WebPage
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.errors import (
     AirflowApiError,
     AirflowNotFound,
     AirflowPayloadError,
     AirflowUnauthorized,
+    AirflowUnreachable,
 )
 
-Value = TypeVar("Value")
+_log = logging.getLogger(__name__)
+
+IN_VAIN_SECONDS = 60.0
+"""For so long no new credentials are got when something is forbidden, after new ones were forbidden it too."""
+FEWEST = 5
+"""A page of so few rows that is still too large, or still takes too long, is given up."""
+_NOT_FOUND = 404
+_UNAUTHORISED = 401
+_FORBIDDEN = 403
+_REFUSED = 400
+_TOO_LARGE = 413
 
 
 class Conversation:
-    """Asks one Airflow instance; credentials are renewed once when it refuses them.
+    """Asks one Airflow instance; which version it speaks is found out once.
 
     Args:
-        http: Sends requests to it.
+        transport: Carries requests to it.
         auth: The credentials.
+        clock: Seconds of a clock that never goes back.
     """
 
-    def __init__(self, http: HttpClient, auth: AirflowAuthBackend) -> None:
-        self._http = http
+    def __init__(
+        self, transport: Transport, auth: AirflowAuthBackend, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._transport = transport
         self._auth = auth
-        self._is_known = False
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._dialect: Dialect | None = None
+        self._renewed_in_vain_at = float("-inf")
+        self._at_most: int | None = None
 
     @property
     def base_url(self) -> str:
         """URL of the web server."""
-        return self._http.base_url
+        return self._transport.base_url
+
+    @property
+    def speaks_v1(self) -> bool:
+        """Whether it is known to be an Airflow 2."""
+        return self._dialect is V1
+
+    @property
+    def dialect(self) -> Dialect:
+        """The version of the REST API that the server speaks; asked once."""
+        with self._lock:
+            if self._dialect is None:
+                self._handshake()
+            return self._dialect or V2
+
+    @property
+    def api(self) -> str:
+        """Path of the REST API."""
+        return (self._dialect or V2).api
 
     def version(self) -> str:
         """Return the version of Airflow."""
-        return self._read(reading.version, self._handshake())
+        return self._read(reading.version, self._hello())
 
     def server_time(self) -> datetime:
         """Return the time of the server, in UTC."""
-        answer = self._handshake()
+        answer = self._hello()
         if answer.date is None:
             raise AirflowPayloadError(
                 f"{self._where} answered without a usable `Date` header, and only the server's own clock "
@@ -55,8 +93,8 @@ class Conversation:
             )
         return answer.date
 
-    def ask(self, request: Request, read: Callable[[object], Value]) -> Value:
-        """Send a request and return what its answer says.
+    def ask(self, request: Request, read: Callable[[object], Value], /) -> Value:
+        """Send a request and return what its answer says; a page that is too much is asked for in parts.
 
         Args:
             request: The request.
@@ -65,62 +103,149 @@ class Conversation:
         Raises:
             AirflowApiError: There was no good answer.
         """
-        return self._read(read, self._get(request))
+        is_slow = False
+        while True:
+            limit = request.limit
+            if limit and self._at_most:
+                request = request.of_at_most(min(limit, self._at_most))
+            try:
+                return self._read(read, self._get(request))
+            except AirflowApiError as error:
+                limit = request.limit or 0
+                if not error.is_too_much or limit <= FEWEST or is_slow:
+                    raise
+                # Each attempt at a slow answer takes the whole time allowed: one more, and the next time fewer.
+                is_slow = isinstance(error, AirflowUnreachable)
+                self._at_most = max(FEWEST, limit // 2)
+                _log.warning("%s Asking for %d rows at a time from now on.", error, self._at_most)
+
+    def unknown_page(self, error: UnknownPage) -> AirflowApiError:
+        """Return the error for a page token that means nothing, with the status that the server would give."""
+        message = f"{self._where} has no such page ({error}). Begin with the first one."
+        return AirflowApiError(message, method="GET", url=self._transport.base_url, status=_REFUSED)
 
     @property
     def _where(self) -> str:
-        return f"{self._http.whom} at {self._http.base_url}"
+        return f"{self._transport.whom} at {self._transport.base_url}"
+
+    def post(self, path: str, body: Mapping[str, str]) -> object:
+        """Post JSON to a path of the web server, without credentials, and return the parsed answer."""
+        request = Request("POST", path, body=body)
+        return self._accept(request, self._transport.send(request, {})).payload
+
+    def browse(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        cookies: Mapping[str, str] | None = None,
+    ) -> WebPage:
+        """Return a web page as it is, without following where it leads."""
+        return self._transport.browse(method, path, form=form, cookies=cookies)
+
+    def accepts(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether the REST API answers a request with these headers."""
+        request = Request("GET", f"{self.api}/dags", (("limit", "1"),))
+        return self._transport.send(request, headers).status < _REFUSED
+
+    def refused(self, reason: str) -> AirflowUnauthorized:
+        """Return the error for credentials that the server does not accept."""
+        message = f"{self._where} does not accept the credentials: {reason}."
+        return AirflowUnauthorized(message, method="POST", url=self._transport.base_url)
+
+    def _hello(self) -> Answer:
+        """Ask for the version, which also tells the time."""
+        if self._dialect is None:
+            with self._lock:
+                return self._handshake()
+        request = Request("GET", f"{self.api}/version")
+        return self._accept(request, self._first(request))
 
     def _handshake(self) -> Answer:
-        answer = self._http.send(_dialect.VERSION, {})
-        if answer.status == 404:  # noqa: PLR2004
-            raise AirflowNotFound(
-                f"{self._where} has no {_dialect.VERSION.path}: it is no Airflow 3, or the URL is not that of "
-                "its web server. Airflow 2 is not supported yet.",
-                method="GET",
-                url=answer.url,
-                status=answer.status,
-            )
-        self._is_known = True
-        return self._accept(_dialect.VERSION, answer)
+        request = Request("GET", f"{V2.api}/version")
+        answer = self._first(request)
+        if answer.status == _NOT_FOUND:
+            request = Request("GET", f"{V1.api}/version")
+            answer = self._first(request)
+        if answer.status != _NOT_FOUND:
+            # The number decides, not the path: a managed service may choose the path itself.
+            number = self._read(reading.version, self._accept(request, answer))
+            self._dialect = V1 if number.startswith("2.") else V2
+            return answer
+        raise AirflowNotFound(
+            f"{self._where} has neither {V2.api}/version nor {V1.api}/version: it is no Airflow 2.11 or 3, "
+            "or the URL is not that of its web server.",
+            method="GET",
+            url=answer.url,
+            status=answer.status,
+        )
 
-    def _login(self, path: str, body: Mapping[str, str]) -> object:
-        request = Request("POST", path, body=body)
-        return self._accept(request, self._http.send(request, {})).payload
+    def _first(self, request: Request) -> Answer:
+        """Send a request that needs no credentials of Airflow, yet perhaps those of what stands before it."""
+        return self._transport.send(request, {}) if self._auth.needs_login else self._authorised(request)
+
+    def _get(self, request: Request) -> Answer:
+        return self._accept(request, self._authorised(request))
+
+    def _authorised(self, request: Request) -> Answer:
+        """Send a request with credentials, and once more with new ones when these were refused."""
+        headers = self._headers()
+        answer = self._transport.send(request, headers)
+        if not self._may_be_expired(answer):
+            return answer
+        self._auth.forget(headers)
+        renewed = self._headers()
+        if renewed == headers:
+            return answer
+        answer = self._transport.send(request, renewed)
+        if answer.status == _FORBIDDEN:
+            self._renewed_in_vain_at = self._clock()
+        return answer
+
+    def _may_be_expired(self, answer: Answer) -> bool:
+        if answer.status == _FORBIDDEN and self._clock() - self._renewed_in_vain_at < IN_VAIN_SECONDS:
+            return False
+        return (self._dialect or V2).may_be_expired(answer)
 
     def _headers(self) -> Mapping[str, str]:
         try:
-            return self._auth.headers(self._login)
+            return self._auth.headers(self)
         except ValueError as error:
             raise AirflowPayloadError(
                 f"{self._where} answered the login in a form that is not understood: {error}.",
                 method="POST",
-                url=self._http.base_url,
+                url=self._transport.base_url,
             ) from error
-
-    def _get(self, request: Request) -> Answer:
-        if not self._is_known:
-            self._handshake()
-        answer = self._http.send(request, self._headers())
-        if _dialect.token_is_refused(answer):
-            self._auth.forget()
-            answer = self._http.send(request, self._headers())
-        return self._accept(request, answer)
 
     def _accept(self, request: Request, answer: Answer) -> Answer:
         """Return an answer with a good status; raise the error that says what the other one means."""
-        if answer.status < 400:  # noqa: PLR2004
+        if answer.status < _REFUSED:
             return answer
-        said = f"{request.method} {request.path} answered HTTP {answer.status}: {_dialect.detail(answer)}"
-        kinds = {
-            401: (AirflowUnauthorized, "does not accept the credentials", "Check username and password."),
-            403: (AirflowUnauthorized, "does not let this user read that", "Give the user the role Viewer."),
-            404: (AirflowNotFound, "does not have that", "Look for what was renamed or deleted in Airflow."),
-        }
-        otherwise = (AirflowApiError, "does not understand the request", "Check that it is an Airflow 3.3.")
-        kind, what, remedy = kinds.get(answer.status, otherwise)
+        said = f"{request.method} {request.path} answered HTTP {answer.status}: {refusals.detail(answer)}"
+        kind, what, remedy = self._meaning(request, answer.status)
         message = f"{self._where} {what} ({said}). {remedy}"
-        raise kind(message, method=request.method, url=answer.url, status=answer.status)
+        is_too_much = answer.status == _TOO_LARGE
+        raise kind(
+            message, method=request.method, url=answer.url, status=answer.status, is_too_much=is_too_much
+        )
+
+    def _meaning(self, request: Request, status: int) -> tuple[type[AirflowApiError], str, str]:
+        """Return which error a status stands for, what it means, and what to do about it."""
+        if status == _UNAUTHORISED:
+            is_login = request.method == "POST"
+            remedy = "Check username and password." if is_login else "They may have expired or been revoked."
+            return AirflowUnauthorized, "does not accept the credentials", remedy
+        if status == _FORBIDDEN and self.speaks_v1:
+            what = "does not accept the credentials, or does not let this user read that"
+            return AirflowUnauthorized, what, f"Check them. {refusals.missing_right(request)}"
+        if status == _FORBIDDEN:
+            return AirflowUnauthorized, "does not let this user read that", refusals.missing_right(request)
+        if status == _NOT_FOUND:
+            return AirflowNotFound, "does not have that", "Look for what was renamed or deleted in Airflow."
+        if status == _TOO_LARGE:
+            return AirflowApiError, "has too much to say at once", "Raise the limit of the proxy before it."
+        return AirflowApiError, "does not understand the request", "Check that it is an Airflow 2.11 or 3.3."
 
     def _read(self, read: Callable[[object], Value], answer: Answer) -> Value:
         try:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-from dagster import AssetKey, AssetSpec, DagsterInstance, Definitions
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetKey,
+    AssetSpec,
+    DagsterInstance,
+    Definitions,
+)
+
+# Nothing public tells a process that runs a step what the code server had read when it loaded.
+from dagster._core.definitions.definitions_load_context import (  # noqa: TID251
+    DefinitionsLoadContext,
+    DefinitionsLoadType,
+)
 
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
@@ -17,6 +30,35 @@ def has_event(instance: DagsterInstance, key: AssetKey, event_id: str) -> bool:
     Nothing public finds an event by a tag, and the data version is the one such tag with an index.
     """
     return bool(instance.get_event_tags_for_asset(key, {DATA_VERSION_TAG: event_id}))
+
+
+def latest_evaluations(
+    instance: DagsterInstance, checks: Sequence[AssetCheckKey]
+) -> Mapping[AssetCheckKey, AssetCheckEvaluation]:
+    """Return the latest evaluation of each check that has one; only the storage is asked for many at once."""
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
+    evaluations = {check: record.evaluation for check, record in records.items()}
+    return {check: one for check, one in evaluations.items() if isinstance(one, AssetCheckEvaluation)}
+
+
+def free_state_key(key: str) -> str:
+    """Return a key that nothing else is stored under in this load: the second of two equal loads gets another."""
+    while key in DefinitionsLoadContext.get().get_pending_reconstruction_metadata():
+        key += "+"
+    return key
+
+
+def stored_state(key: str) -> str | None:
+    """Return what the code server stored; None in the code server itself."""
+    context = DefinitionsLoadContext.get()
+    is_first = context.load_type is DefinitionsLoadType.INITIALIZATION
+    state = None if is_first else context.reconstruction_metadata.get(key)
+    return state if isinstance(state, str) else None
+
+
+def store_state(key: str, state: str) -> None:
+    """Store what the processes get that load the same definitions to run a step."""
+    DefinitionsLoadContext.get().add_to_pending_reconstruction_metadata(key, state)
 
 
 def map_specs(defs: Definitions, change: Callable[[AssetSpec], AssetSpec]) -> Definitions:

@@ -11,13 +11,15 @@ from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
+from dagster_airlift_core._transport import Answer, Request, WebPage
 from dagster_airlift_core.errors import AirflowPayloadError, AirflowUnreachable
+from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 15.0
 TOTAL_SECONDS = 25.0
 """No retry begins, and no answer is read on, after this long."""
 MAX_BYTES = 16 * 1024 * 1024
@@ -27,27 +29,9 @@ CONNECTIONS = 8
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _CHUNK = 64 * 1024
 _TOO_MANY = 429
+_GATEWAY_TIMEOUT = 504
+_NO_ANSWER = (requests.RequestException, urllib3.exceptions.HTTPError)
 _REFUSED = 400
-
-
-@dataclass(frozen=True)
-class Request:
-    """A call: method, path below the base URL with its parts quoted, query and JSON body."""
-
-    method: str
-    path: str
-    query: tuple[tuple[str, str], ...] = ()
-    body: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: status, the `Date` of the server, and the parsed JSON."""
-
-    url: str
-    status: int
-    date: datetime | None
-    payload: object
 
 
 class _Bearer(AuthBase):
@@ -67,6 +51,7 @@ class HttpClient:
     Args:
         base_url: URL of Airflow's web server, without the path of the API.
         whom: How errors call the server, such as `Airflow instance 'prod'`.
+        options: How HTTP gets there.
         sleep: Waits that many seconds between two attempts.
         clock: Seconds of a clock that never goes back.
     """
@@ -75,17 +60,21 @@ class HttpClient:
         self,
         base_url: str,
         whom: str,
+        options: HttpOptions = DEFAULT_OPTIONS,
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.base_url = base_url
         self.whom = whom
+        self._options = options
         self._sleep = sleep
         self._clock = clock
         # One session for all threads: its pool of connections is locked, and without cookies and with
         # headers given per request nothing else in it changes.
         self._session = requests.Session()
+        self._session.trust_env = options.trust_environment
+        self._session.headers.update(options.headers)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
@@ -106,28 +95,75 @@ class HttpClient:
                 raise outcome.error from None
             self._sleep(pause)
 
-    def _attempt(self, request: Request, headers: Mapping[str, str], deadline: float) -> Answer | _Failure:
-        url = f"{self.base_url}{request.path}"
+    def browse(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        cookies: Mapping[str, str] | None = None,
+    ) -> WebPage:
+        """Return a web page as it is, without following where it leads."""
+        deadline = self._clock() + TOTAL_SECONDS
+        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())}
         try:
-            with self._session.request(
-                request.method,
-                url,
-                params=request.query,
-                json=request.body,
-                auth=_Bearer({"Accept": "application/json", **headers}),
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-                stream=True,
+            with self._open(method, path, sent if cookies else {}, deadline, form=form) as response:
+                body = self._body(Request(method, path), response, deadline)
+                given = {cookie.name: cookie.value or "" for cookie in response.cookies}
+                location = response.headers.get("Location", "")
+                return WebPage(response.status_code, body.decode(errors="replace"), location, given)
+        except _NO_ANSWER as cause:
+            raise self._unreachable(method, path, cause) from None
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        *,
+        query: tuple[tuple[str, str], ...] = (),
+        json: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        options = self._options
+        # Given per call, for only so do they come before what the environment names.
+        proxies = {"http": options.proxy, "https": options.proxy} if options.proxy else None
+        return self._session.request(
+            method,
+            f"{self.base_url}{path}",
+            auth=_Bearer(headers),
+            timeout=(CONNECT_SECONDS, max(0.1, min(options.timeout_seconds, deadline - self._clock()))),
+            allow_redirects=False,
+            stream=True,
+            verify=options.verify,
+            cert=options.client_certificate,
+            proxies=proxies,
+            params=query,
+            json=json,
+            data=form,
+        )
+
+    def _attempt(self, request: Request, headers: Mapping[str, str], deadline: float) -> Answer | _Failure:
+        sent = {"Accept": "application/json", **headers}
+        try:
+            with self._open(
+                request.method, request.path, sent, deadline, query=request.query, json=request.body
             ) as response:
                 if response.status_code in _RETRIED:
                     return self._later(request, response)
                 return self._answer(request, response, deadline)
-        except requests.RequestException as cause:
-            message = (
-                f"{self.whom} at {self.base_url} cannot be reached: {_reason(cause)}. "
-                "Check the URL, that Airflow's API server runs, and that this machine may connect to it."
-            )
-            return _Failure(AirflowUnreachable(message, method=request.method, url=url))
+        except _NO_ANSWER as cause:
+            return _Failure(self._unreachable(request.method, request.path, cause))
+
+    def _unreachable(self, method: str, path: str, cause: Exception) -> AirflowUnreachable:
+        url = f"{self.base_url}{path}"
+        message = (
+            f"{self.whom} at {self.base_url} cannot be reached: {_reason(cause)}. "
+            "Check the URL, that Airflow's API server runs, and that this machine may connect to it."
+        )
+        is_slow = isinstance(cause, (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError))
+        return AirflowUnreachable(message, method=method, url=url, is_too_much=is_slow)
 
     def _later(self, request: Request, response: requests.Response) -> _Failure:
         status = response.status_code
@@ -136,7 +172,10 @@ class HttpClient:
             f"{self.whom} at {self.base_url} {what}: {request.method} {request.path} answered HTTP {status}. "
             "Look at the log of Airflow's API server."
         )
-        error = AirflowUnreachable(message, method=request.method, url=response.url, status=status)
+        is_too_much = status == _GATEWAY_TIMEOUT
+        error = AirflowUnreachable(
+            message, method=request.method, url=response.url, status=status, is_too_much=is_too_much
+        )
         return _Failure(error, pause=_retry_after(response.headers.get("Retry-After")))
 
     def _answer(self, request: Request, response: requests.Response, deadline: float) -> Answer:
@@ -177,7 +216,8 @@ class HttpClient:
     def _body(self, request: Request, response: requests.Response, deadline: float) -> bytes:
         parts: list[bytes] = []
         size = 0
-        for part in response.iter_content(_CHUNK):
+        # Whatever has arrived, however little: waiting for a whole chunk, one would wait on a server that drips.
+        while part := response.raw.read1(_CHUNK, decode_content=True):
             size += len(part)
             parts.append(part)
             if size > MAX_BYTES:
@@ -186,17 +226,21 @@ class HttpClient:
                     response,
                     f"answered {request.method} {request.path} with more than {MAX_BYTES // 1024 // 1024} MB. "
                     "Lower `[api] maximum_page_limit` in Airflow.",
+                    is_too_much=True,
                 )
             if self._clock() > deadline:
-                raise requests.Timeout(f"the answer took more than {TOTAL_SECONDS:.0f} s")
+                raise requests.ReadTimeout(f"the answer took more than {TOTAL_SECONDS:.0f} s")
         return b"".join(parts)
 
-    def _unexpected(self, request: Request, response: requests.Response, what: str) -> AirflowPayloadError:
+    def _unexpected(
+        self, request: Request, response: requests.Response, what: str, *, is_too_much: bool = False
+    ) -> AirflowPayloadError:
         return AirflowPayloadError(
             f"{self.whom} at {self.base_url} {what}",
             method=request.method,
             url=response.url,
             status=response.status_code,
+            is_too_much=is_too_much,
         )
 
 
@@ -208,7 +252,7 @@ class _Failure:
     pause: float | None = None
 
 
-def _reason(cause: requests.RequestException) -> str:
+def _reason(cause: Exception) -> str:
     """Say in one clause why there was no answer; the innermost error is the one that knows."""
     inner: BaseException = cause
     while inner.args and isinstance(inner.args[0], BaseException):

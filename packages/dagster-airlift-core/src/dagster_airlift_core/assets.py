@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dagster import AssetKey, AssetSpec, DagsterInvalidDefinitionError, MetadataValue
 
 from dagster_airlift_core._dialect import Links
+from dagster_airlift_core.drift import is_there
 from dagster_airlift_core.handles import DagHandle, TaskHandle, dagster_name
-from dagster_airlift_core.mapping import AssetMapping, DagIndex, Handle, handles_of
+from dagster_airlift_core.keys import dag_asset_key, instance_asset_key, tag_part, task_asset_key
+from dagster_airlift_core.mapping import (
+    DagIndex,
+    Handle,
+    MappingEntry,
+    claimed_entries,
+    handles_of,
+    mapping_metadata,
+)
+from dagster_airlift_core.migration import RUNS_IN_TAG, STATUS_TAG, Place, place_of
 from dagster_airlift_core.model import Dag
 from dagster_airlift_core.snapshot import AirflowSnapshot
 from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, MAPPED_ASSETS_METADATA_KEY, TASK_ID_TAG
@@ -21,22 +27,64 @@ from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, MAPPED_ASSETS_ME
 MAPPED_KIND = "airliftmapped"
 """Dagster's UI shows it as the logo of Airflow with the word "Mapped"."""
 _MAX_KINDS = 10
-_MAX_TAG = 63
-_SHOWN = 10
 
 
-def dag_asset_key(instance: str, dag_id: str) -> AssetKey:
-    """Return the key of the asset that stands for a DAG."""
-    return AssetKey([instance, "dag", dag_id])
+@dataclass(frozen=True)
+class Source:
+    """One snapshot of an Airflow instance, and the pages of its UI.
+
+    Args:
+        snapshot: The snapshot.
+        links: The pages.
+    """
+
+    snapshot: AirflowSnapshot
+    links: Links
+
+    @classmethod
+    def of(cls, snapshot: AirflowSnapshot, base_url: str) -> Source:
+        """Return a snapshot with the pages of the UI that it was taken from, whoever looks at it now.
+
+        Args:
+            snapshot: The snapshot.
+            base_url: URL of the web server.
+        """
+        return cls(snapshot, Links(base_url, lambda: snapshot.is_airflow_2))
+
+    @property
+    def instance(self) -> str:
+        """Name of the Airflow instance."""
+        return self.snapshot.instance
 
 
-def dag_asset_spec(
-    snapshot: AirflowSnapshot, links: Links, dag: Dag, deps: Iterable[AssetKey], index: DagIndex
-) -> AssetSpec:
+def instance_asset_spec(instance: str, links: Links, snapshot: AirflowSnapshot | None) -> AssetSpec:
+    """Return the asset that stands for an Airflow instance; the check on it says how old the rest is."""
+    metadata: dict[str, object] = {"View Airflow": MetadataValue.url(links.base_url)}
+    if snapshot:
+        metadata["DAGs"] = len(snapshot.dags)
+        problems = {problem.file: problem.message for problem in snapshot.import_problems}
+        lists = {"Import Problems": problems, "Not Read": list(snapshot.notes)}
+        metadata.update({label: MetadataValue.json(value) for label, value in lists.items() if value})
+    return AssetSpec(
+        key=instance_asset_key(instance),
+        description=f"The Airflow instance {instance}.",
+        kinds={"airflow"},
+        group_name=dagster_name(instance),
+        tags={INSTANCE_TAG: tag_part(instance)},
+        metadata=metadata,
+    )
+
+
+def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: DagIndex) -> AssetSpec:
     """Return the asset that stands for a DAG."""
-    name = snapshot.instance
-    known = {"Schedule": dag.schedule, "Source File": dag.file}
+    name = source.instance
+    known = {
+        "Schedule": dag.schedule,
+        "Source File": dag.file,
+        "Tasks Proxied": _progress(source, dag.dag_id),
+    }
     lists = {"Airflow Owners": dag.owners, "Airflow Tags": dag.tags}
+    code = source.snapshot.sources.get(dag.dag_id)
     return AssetSpec(
         key=dag_asset_key(name, dag.dag_id),
         deps=deps,
@@ -47,21 +95,58 @@ def dag_asset_spec(
         tags={
             INSTANCE_TAG: tag_part(name),
             DAG_ID_TAG: tag_part(dag.dag_id),
+            **_status(dag),
             **{f"airflow/{tag_part(tag)}": "" for tag in dag.tags},
         },
         metadata={
-            "Airflow Instance": name,
-            "Airflow DAG ID": dag.dag_id,
-            "View DAG": MetadataValue.url(links.dag(dag.dag_id)),
+            "View DAG": MetadataValue.url(source.links.dag(dag.dag_id)),
             MAPPED_ASSETS_METADATA_KEY: index.to_metadata(),
             **{label: value for label, value in known.items() if value},
-            **{label: MetadataValue.json(list(values)) for label, values in lists.items() if values},
+            **{label: ", ".join(values) for label, values in lists.items() if values},
+            **({"Source Code": MetadataValue.md(f"```python\n{code}\n```")} if code else {}),
+            **({"Import Problem": True} if dag.has_import_errors else {}),
         },
     )
 
 
+def _status(dag: Dag) -> Mapping[str, str]:
+    if dag.is_stale:
+        return {STATUS_TAG: "stale"}
+    return {STATUS_TAG: "paused"} if dag.is_paused else {}
+
+
+def _progress(source: Source, dag_id: str) -> str | None:
+    proxied, known = source.snapshot.progress.get(dag_id, (0, 0))
+    return f"{proxied} of {known}" if known else None
+
+
+def task_asset_specs(source: Source, handles: Iterable[TaskHandle]) -> Sequence[AssetSpec]:
+    """Return an asset for each of these tasks; it reads the assets of the tasks right before it."""
+    known = set(handles)
+    deps: dict[TaskHandle, list[AssetKey]] = {handle: [] for handle in sorted(known)}
+    for handle in deps:
+        for after in sorted(source.snapshot.tasks[handle].downstream_task_ids):
+            reader = TaskHandle(handle.dag_id, after)
+            if reader in known:
+                deps[reader].append(task_asset_key(source.instance, handle.dag_id, handle.task_id))
+    return [_task_asset_spec(source, handle, keys) for handle, keys in deps.items()]
+
+
+def _task_asset_spec(source: Source, handle: TaskHandle, deps: Sequence[AssetKey]) -> AssetSpec:
+    spec = AssetSpec(
+        key=task_asset_key(source.instance, handle.dag_id, handle.task_id),
+        deps=deps,
+        description=f"The task {handle} of the Airflow instance {source.instance}.",
+        kinds={"airflow", "task"},
+        group_name=dagster_name(source.instance),
+    )
+    return described(spec, source, None, [MappingEntry(handle, source.instance)])
+
+
 def is_dagster_owner(owner: str) -> bool:
     """Whether Dagster takes this text for an owner; names of Airflow owners mostly are none."""
+    if "@" not in owner and ":" not in owner:
+        return False
     try:
         AssetSpec("owner", owners=[owner])
     except DagsterInvalidDefinitionError:
@@ -69,135 +154,68 @@ def is_dagster_owner(owner: str) -> bool:
     return True
 
 
-def tag_part(text: str) -> str:
-    """Return a text that may stand in a tag and that no other text is given."""
-    if re.fullmatch(r"[A-Za-z0-9_.-]{1,63}", text):
-        return text
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', text)[: _MAX_TAG - 9]}_{digest}"
+def described(
+    spec: AssetSpec, source: Source, automation: str | None, added: Sequence[MappingEntry] = ()
+) -> AssetSpec:
+    """Return a mapped asset with links to its tasks and DAGs and with facts about them.
 
+    Entries of its mapping that name no Airflow instance become those of this one. Other assets stay as they are.
 
-def described(spec: AssetSpec, snapshot: AirflowSnapshot, links: Links) -> AssetSpec:
-    """Return a mapped asset with links to its tasks and DAGs and with facts about them."""
-    handles = handles_of(spec, snapshot.instance)
+    Args:
+        spec: The asset, with its mapping.
+        source: What Airflow has.
+        automation: What makes Dagster run the asset on its own account, None for nothing.
+        added: Entries to add to its mapping.
+    """
+    entries = (*claimed_entries(spec, source.instance), *added)
+    handles = tuple(dict.fromkeys(one.handle for one in entries if one.instance == source.instance))
     if not handles:
         return spec
-    metadata: dict[str, object] = {"Airflow Instance": snapshot.instance}
+    metadata: dict[str, object] = {**mapping_metadata(entries)}
     for handle in handles:
         suffix = f" ({handle})" if len(handles) > 1 else ""
-        facts = _facts(handle, snapshot, links)
-        metadata.update({f"{label}{suffix}": value for label, value in facts.items()})
-    tags = {INSTANCE_TAG: tag_part(snapshot.instance)}
+        metadata.update({f"{label}{suffix}": value for label, value in _facts(handle, source).items()})
+    tags = {INSTANCE_TAG: tag_part(source.instance)}
     if len(handles) == 1:
         tags[DAG_ID_TAG] = tag_part(handles[0].dag_id)
         if isinstance(handles[0], TaskHandle):
             tags[TASK_ID_TAG] = tag_part(handles[0].task_id)
+    if any(not is_there(handle, source.snapshot) for handle in handles):
+        tags[STATUS_TAG] = "missing"
+    place = place_of(handles, source.snapshot, automation)
+    if place:
+        tags[RUNS_IN_TAG] = place.runs_in.value
+        metadata["Where It Runs"] = place.why
     kinds = {MAPPED_KIND} if len(spec.kinds | {MAPPED_KIND}) <= _MAX_KINDS else set[str]()
     return spec.merge_attributes(metadata=metadata, tags=tags, kinds=kinds)
 
 
-def _facts(handle: Handle, snapshot: AirflowSnapshot, links: Links) -> dict[str, object]:
-    facts: dict[str, object] = {
-        "Airflow DAG ID": handle.dag_id,
-        "View DAG": MetadataValue.url(links.dag(handle.dag_id)),
-    }
+def _facts(handle: Handle, source: Source) -> dict[str, object]:
+    snapshot, links = source.snapshot, source.links
+    dag = snapshot.dags.get(handle.dag_id)
+    facts: dict[str, object] = {"View DAG": MetadataValue.url(links.dag(handle.dag_id))}
+    if dag and dag.schedule:
+        facts["Schedule"] = dag.schedule
     if isinstance(handle, DagHandle):
         return facts
-    facts["Airflow Task ID"] = handle.task_id
     facts["View Task"] = MetadataValue.url(links.task(handle.dag_id, handle.task_id))
     task = snapshot.tasks.get(handle)
     if task and task.operator:
         facts["Operator"] = task.operator
+    if task and task.group_id:
+        facts["Task Group"] = task.group_id
     if task and task.downstream_task_ids:
-        facts["Downstream Tasks"] = MetadataValue.json(sorted(task.downstream_task_ids))
+        facts["Downstream Tasks"] = ", ".join(sorted(task.downstream_task_ids))
     return facts
 
 
-def drift(mapping: AssetMapping, snapshot: AirflowSnapshot) -> Sequence[str]:
-    """Return a sentence for each task or DAG that is mapped and that the Airflow instance does not have."""
-    return [
-        _missing(handle, snapshot)
-        for handle in sorted({*mapping.tasks, *mapping.dags}, key=str)
-        if not (
-            handle in snapshot.tasks if isinstance(handle, TaskHandle) else handle.dag_id in snapshot.dags
-        )
+def mistakes(specs: Iterable[AssetSpec], source: Source, automation: Mapping[AssetKey, str]) -> Sequence[str]:
+    """Return a sentence for each asset that Airflow runs and that Dagster runs on its own account as well."""
+    places: list[tuple[AssetSpec, Place | None]] = [
+        (spec, place_of(handles_of(spec, source.instance), source.snapshot, automation[spec.key]))
+        for spec in specs
+        if spec.key in automation
     ]
-
-
-def _missing(handle: Handle, snapshot: AirflowSnapshot) -> str:
-    subject = f"Airflow instance {snapshot.instance!r} has no"
-    if isinstance(handle, TaskHandle) and handle.dag_id in snapshot.dags:
-        tasks = snapshot.task_ids(handle.dag_id)
-        return f"{subject} task {handle}. {_instead(handle.task_id, tasks, f'The tasks of {handle.dag_id}')}"
-    return f"{subject} DAG {handle.dag_id}. {_instead(handle.dag_id, sorted(snapshot.dags), 'Its DAGs')}"
-
-
-def _instead(wanted: str, existing: Sequence[str], whose: str) -> str:
-    if not existing:
-        return f"{whose}: none."
-    near = difflib.get_close_matches(wanted, existing, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    more = f" and {len(existing) - _SHOWN} more" if len(existing) > _SHOWN else ""
-    return f"{whose} are {', '.join(existing[:_SHOWN])}{more}.{hint}"
-
-
-@dataclass
-class Lineage:
-    """Which asset reads which, for edges that must not close a circle.
-
-    Args:
-        specs: Assets whose dependencies are known already.
-    """
-
-    specs: Iterable[AssetSpec]
-    readers: dict[AssetKey, set[AssetKey]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Turn the dependencies round."""
-        self.readers = defaultdict(set)
-        for spec in self.specs:
-            for dep in spec.deps:
-                self.readers[dep.asset_key].add(spec.key)
-
-    def leaves(self, keys: frozenset[AssetKey]) -> list[AssetKey]:
-        """Return those of the assets that no other of them reads, sorted."""
-        return sorted((key for key in keys if not (self.readers.get(key, set()) - {key}) & keys), key=str)
-
-    def attach(self, asset: AssetKey, deps: Iterable[AssetKey]) -> list[AssetKey]:
-        """Let an asset read others, but none of those that read it, and return the ones it does."""
-        below = self._below(asset)
-        kept = [dep for dep in deps if dep not in below]
-        for dep in kept:
-            self.readers[dep].add(asset)
-        return kept
-
-    def _below(self, asset: AssetKey) -> set[AssetKey]:
-        found, todo = {asset}, [asset]
-        while todo:
-            fresh = self.readers.get(todo.pop(), set()) - found
-            found |= fresh
-            todo.extend(fresh)
-        return found
-
-
-def lineage_order(specs: Iterable[AssetSpec]) -> Mapping[AssetKey, int]:
-    """Number the assets so that each comes after those it reads; assets on a circle come last.
-
-    The cost is linear in assets and dependencies.
-    """
-    readers: dict[AssetKey, list[AssetKey]] = defaultdict(list)
-    waiting: dict[AssetKey, int] = {}
-    for spec in specs:
-        waiting.setdefault(spec.key, 0)
-        for dep in spec.deps:
-            waiting[spec.key] += 1
-            waiting.setdefault(dep.asset_key, 0)
-            readers[dep.asset_key].append(spec.key)
-    ready = [key for key, count in waiting.items() if not count]
-    for key in ready:
-        for reader in readers[key]:
-            waiting[reader] -= 1
-            if not waiting[reader]:
-                ready.append(reader)
-    numbered = {key: number for number, key in enumerate(ready)}
-    return {key: numbered.get(key, len(numbered)) for key in waiting}
+    return [
+        f"{spec.key.to_user_string()}: {place.why}" for spec, place in places if place and place.is_mistake
+    ]

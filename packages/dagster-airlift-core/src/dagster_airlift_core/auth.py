@@ -7,88 +7,231 @@ import binascii
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, cast, runtime_checkable
 
-PostJson = Callable[[str, Mapping[str, str]], object]
-"""Posts JSON to a path below the web server's URL and returns the parsed answer."""
+from dagster_airlift_core._transport import Transport, WebPage
 
-TOKEN_PATH = "/auth/token"  # noqa: S105 - a path
 REFRESH_AT = 0.8
 """Part of a token's life after which it is renewed."""
+TOKEN_PATH = "/auth/token"  # noqa: S105 - a path
+
+
+class AirflowServer(Protocol):
+    """What a backend may do with a server before it has credentials for it."""
+
+    @property
+    def api(self) -> str:
+        """Path of the REST API that the server has: `/api/v2`, or `/api/v1` for Airflow 2."""
+        ...
+
+    def post(self, path: str, body: Mapping[str, str]) -> object:
+        """Post JSON to a path of the web server.
+
+        Args:
+            path: Path below the URL of the web server.
+            body: The JSON object.
+
+        Returns:
+            The parsed answer.
+
+        Raises:
+            AirflowApiError: There was no good answer.
+        """
+        ...
+
+    def browse(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        cookies: Mapping[str, str] | None = None,
+    ) -> WebPage:
+        """Return a web page as it is, without following where it leads.
+
+        Args:
+            method: HTTP method.
+            path: Path below the URL of the web server.
+            form: Fields of a form.
+            cookies: Cookies to send.
+
+        Raises:
+            AirflowUnreachable: There was no answer.
+        """
+        ...
+
+    def accepts(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether the REST API answers a request with these headers.
+
+        Args:
+            headers: Headers that carry credentials.
+        """
+        ...
+
+    def refused(self, reason: str) -> Exception:
+        """Return the error for credentials that the server does not accept.
+
+        Args:
+            reason: What the server did, and what would help; no secret.
+        """
+        ...
 
 
 class AirflowAuthBackend(Protocol):
     """Where Airflow's web server is, and what proves to it who asks."""
 
+    @property
+    def needs_login(self) -> bool:
+        """Whether the credentials come from Airflow itself: then it is first asked for its version without any."""
+        ...
+
     def get_webserver_url(self) -> str:
         """Return the URL of the web server, without a slash at its end."""
         ...
 
-    def headers(self, post: PostJson) -> Mapping[str, str]:
+    def headers(self, server: AirflowServer) -> Mapping[str, str]:
         """Return the headers that carry the credentials.
 
         Args:
-            post: Posts JSON to a path of the web server, without credentials, for those that log in.
+            server: The server, for those that log in.
+
+        Raises:
+            AirflowUnauthorized: It does not accept the credentials.
         """
         ...
 
-    def forget(self) -> None:
-        """Drop what was handed out: Airflow has just refused it."""
+    def forget(self, refused: Mapping[str, str]) -> None:
+        """Drop what was handed out: Airflow has just refused it.
+
+        Args:
+            refused: The headers that were refused; by now another thread may have got new ones.
+        """
         ...
 
 
-class AirflowBasicAuthBackend:
-    """Username and password, exchanged for a token that is renewed at 80 % of its life.
+@runtime_checkable
+class CarriesRequests(Protocol):
+    """A backend through which requests travel otherwise than over our own HTTP."""
 
-    Airflow's Viewer role is enough. Values can be shared between threads.
+    def transport(self, whom: str) -> Transport:
+        """Return what carries the requests.
+
+        Args:
+            whom: How errors call the server, such as `Airflow instance 'prod'`.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Headers, and for how many seconds they are good.
+
+    Args:
+        headers: The headers.
+        life: Seconds; endless where nobody knows.
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
+    life: float = float("inf")
+
+    @classmethod
+    def of_token(cls, token: str) -> Credentials:
+        """Return the header for a bearer token, whose life is read from it where it is a JWT."""
+        return cls({"Authorization": f"Bearer {token}"}, _life(token))
+
+
+class RenewedAuthBackend(ABC):
+    """Keeps credentials for 80 % of their life, for all threads, and gets new ones when they are refused."""
+
+    needs_login = False
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: Mapping[str, str] | None = None
+        self._renew_at = float("inf")
+
+    @abstractmethod
+    def get_webserver_url(self) -> str:
+        """Return the URL of the web server, without a slash at its end."""
+
+    @abstractmethod
+    def new_credentials(self, server: AirflowServer) -> Credentials:
+        """Return fresh credentials; only one thread at a time asks for them.
+
+        Args:
+            server: The server.
+
+        Raises:
+            AirflowUnauthorized: It does not accept what one logs in with.
+        """
+
+    def headers(self, server: AirflowServer) -> Mapping[str, str]:
+        """Return the headers that carry the credentials, renewed when they are nearing their end.
+
+        Args:
+            server: The server.
+        """
+        with self._lock:
+            if self._held is None or time.monotonic() >= self._renew_at:
+                fresh = self.new_credentials(server)
+                self._held = fresh.headers
+                self._renew_at = time.monotonic() + REFRESH_AT * fresh.life
+            return self._held
+
+    def forget(self, refused: Mapping[str, str]) -> None:
+        """Drop the credentials if they still are the refused ones.
+
+        Args:
+            refused: The headers that were refused.
+        """
+        with self._lock:
+            if self._held == refused:
+                self._held = None
+
+
+class AirflowTokenAuthBackend(RenewedAuthBackend):
+    """A bearer token, or a function that returns one, for any server that takes them.
+
+    The function is called when there is no token yet, at 80 % of the life of a token that is a JWT, and
+    once when Airflow refuses one.
 
     Args:
         webserver_url: URL of Airflow's web server, such as `https://airflow.example.com`.
-        username: User that may read DAGs, runs and task instances.
-        password: Password of that user; it never shows in logs or in `repr`.
+        token: The token, or what returns it; it never shows in logs or in `repr`.
     """
 
-    def __init__(self, webserver_url: str, username: str, password: str) -> None:
+    def __init__(self, webserver_url: str, token: str | Callable[[], str]) -> None:
+        super().__init__()
         self._webserver_url = webserver_url.rstrip("/")
-        self._username = username
-        self._password = password
-        self._lock = threading.Lock()
-        self._token: str | None = None
-        self._renew_at = float("inf")
+        self._token = token
 
     def __repr__(self) -> str:
-        """Show everything but the secrets."""
-        return f"AirflowBasicAuthBackend({self._webserver_url!r}, username={self._username!r}, password=***)"
+        """Show everything but the secret."""
+        return f"{type(self).__name__}({self._webserver_url!r}, token=***)"
 
     def get_webserver_url(self) -> str:
         """Return the URL of the web server, without a slash at its end."""
         return self._webserver_url
 
-    def headers(self, post: PostJson) -> Mapping[str, str]:
-        """Return the bearer header, after logging in when there is no token or it is nearing its end.
+    def new_credentials(self, server: AirflowServer) -> Credentials:  # noqa: ARG002 - a token needs no login
+        """Return the token.
 
         Args:
-            post: Posts JSON to a path of the web server.
-
-        Raises:
-            AirflowUnauthorized: The username or the password is wrong.
+            server: Not asked.
         """
-        with self._lock:
-            if self._token is None or time.monotonic() >= self._renew_at:
-                answer = post(TOKEN_PATH, {"username": self._username, "password": self._password})
-                self._token = _access_token(answer)
-                self._renew_at = time.monotonic() + REFRESH_AT * _life(self._token)
-            return {"Authorization": f"Bearer {self._token}"}
-
-    def forget(self) -> None:
-        """Drop the token, so that the next request logs in again."""
-        with self._lock:
-            self._token = None
+        return Credentials.of_token(self._token if isinstance(self._token, str) else self._token())
 
 
-def _access_token(answer: object) -> str:
-    token: object = answer.get("access_token") if isinstance(answer, Mapping) else None
+def access_token(answer: object) -> str:
+    """Read the token from the answer to a login.
+
+    Raises:
+        ValueError: There is none.
+    """
+    token = cast("Mapping[str, object]", answer).get("access_token") if isinstance(answer, Mapping) else None
     if not isinstance(token, str):
         raise ValueError("it has no 'access_token'")  # noqa: TRY004 - a payload, not an argument
     return token

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias, cast
 
-from dagster_airlift_core._dialect import SCAN_ORDER
 from dagster_airlift_core.model import Window
 
 VERSION = 1
@@ -48,7 +47,7 @@ class Scan:
     stream: Stream = "tasks"
     page: str | None = None
     after: str | None = None
-    order: str = SCAN_ORDER
+    order: str = ""
 
     def past_row(self, row: str) -> Scan:
         """Return the pass with one more row of its page dealt with."""
@@ -63,6 +62,10 @@ class Scan:
     def restarted(self) -> Scan:
         """Return the pass at the first page of what it is reading."""
         return replace(self, page=None, after=None)
+
+    def in_order(self, order: str) -> Scan:
+        """Return the pass as it is if its page token belongs to this order, at the first page if to another."""
+        return self if self.order == order else replace(self.restarted(), order=order)
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Cursor:
     sweep: Scan | None = None
     mapping: str = ""
 
-    def begun(self, now: datetime, mapping: str) -> Cursor:
+    def begun(self, now: datetime, mapping: str, order: str) -> Cursor:
         """Return the cursor with those passes begun that are due at this server time.
 
         A new mapping is a reason to sweep at once: what ran before it existed was passed over.
@@ -93,13 +96,15 @@ class Cursor:
         Args:
             now: Server time.
             mapping: Fingerprint of the mapping of now.
+            order: Order and filters that page tokens of now belong to.
         """
         known = min(self.watermark or now, now) - OVERLAP
-        recent = self.recent or Scan(Window(known, known - HORIZON), now)
+        recent = (self.recent or Scan(Window(known, known - HORIZON), now)).in_order(order)
         is_new = mapping != self.mapping
         is_due = is_new or self.swept_at is None or now - self.swept_at >= SWEEP_EVERY
         under_way = None if is_new else self.sweep
         sweep = under_way or (Scan(Window(now - SWEEP_SPAN, None), now) if is_due else None)
+        sweep = sweep.in_order(order) if sweep else None
         return replace(self, recent=recent, sweep=sweep, mapping=mapping)
 
     def scan(self, kind: Kind) -> Scan | None:
@@ -198,9 +203,8 @@ def _scan(fields: Any) -> Scan | None:  # noqa: ANN401 - JSON of a cursor, check
         raise ValueError(f"stream is {stream!r}")
     window = Window(_known(fields["since"]), _instant(fields["run_after"]))
     scan = Scan(window, _known(fields["as_of"]), stream)
-    if fields["order"] != SCAN_ORDER:
-        return scan
-    return replace(scan, page=_optional(fields["page"]), after=_optional(fields["after"]))
+    order = _optional(fields["order"]) or ""
+    return replace(scan, page=_optional(fields["page"]), after=_optional(fields["after"]), order=order)
 
 
 def _optional(value: object) -> str | None:

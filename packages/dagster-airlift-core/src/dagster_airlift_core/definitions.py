@@ -1,40 +1,47 @@
-"""Composition: what you have in Dagster, what Airflow has, and the sensor between them."""
+"""Peer an Airflow instance: what you have in Dagster, what Airflow has, and the sensor between them."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from dagster import AssetsDefinition, AssetSpec, DefaultSensorStatus, Definitions
+from dagster import AssetKey, AssetSpec, DefaultSensorStatus, Definitions
 
-from dagster_airlift_core import _dagster_private
-from dagster_airlift_core.assets import (
-    Lineage,
-    dag_asset_key,
-    dag_asset_spec,
-    described,
-    drift,
-    lineage_order,
-)
+from dagster_airlift_core._dagster_private import map_specs
+from dagster_airlift_core.assets import Source
+from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.instance import AirflowInstance
-from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
-from dagster_airlift_core.sensor import airflow_sensor
+from dagster_airlift_core.loading import Loaded, load
+from dagster_airlift_core.mapping import MappableAsset, claimed
+from dagster_airlift_core.model import AirflowAsset, Dag
+from dagster_airlift_core.peering import Choices, Peer, peered, specs_of
+from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.snapshot import AirflowSnapshot
 
-_log = logging.getLogger(__name__)
 
-
-def build_defs_from_airflow_instance(
+def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its own, all but one optional
     *,
     airflow_instance: AirflowInstance,
     defs: Definitions | None = None,
     sensor_minimum_interval_seconds: int = 30,
-    default_sensor_status: DefaultSensorStatus = DefaultSensorStatus.RUNNING,
+    default_sensor_status: DefaultSensorStatus | None = DefaultSensorStatus.RUNNING,
+    dag_selector_fn: Callable[[Dag], bool] | None = None,
+    retrieval_filter: AirflowFilter | None = None,
+    source_code_retrieval_enabled: bool | None = None,
+    snapshot: AirflowSnapshot | None = None,
+    snapshot_path: str | Path | None = None,
+    task_assets: bool = False,
+    airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None,
 ) -> Definitions:
     """Peer an Airflow instance: an asset for each DAG, your mapped assets, and a sensor that observes.
 
-    Airflow is asked once, when this is called. A mapping to a task or DAG that Airflow does not have
-    is told in a warning, and the asset stays.
+    Airflow is asked when the code location loads, and not by the processes that run its steps. When it
+    does not answer, the definitions are those of the last good snapshot, and an asset check on
+    `<instance>/instance` says since when and why. When there is no snapshot either, yours still load.
+
+    A mapping to a task or DAG that Airflow does not have is told in a warning and by a failing asset
+    check that says what there is instead; the asset stays.
 
     Args:
         airflow_instance: The Airflow instance.
@@ -42,80 +49,77 @@ def build_defs_from_airflow_instance(
             and entries without an instance become those of this one.
         sensor_minimum_interval_seconds: Seconds between two looks at Airflow.
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
+        dag_selector_fn: Tells of a DAG whether it is wanted.
+        retrieval_filter: Which DAGs and Airflow assets are asked for.
+        source_code_retrieval_enabled: Whether the source code of each DAG is shown, which is one
+            request for each of them; by default it is not.
+        snapshot: Build the definitions of this, and ask Airflow nothing.
+        snapshot_path: File of the last good snapshot; by default one below `$DAGSTER_HOME/airlift`, and
+            none where that is not set.
+        task_assets: Whether each task is an asset as well.
+        airflow_asset_key_fn: Chooses the key of an asset of Airflow (a dataset, in Airflow 2); by
+            default its whole URI, below the name of the instance. With the key of an asset of yours, that
+            one is mapped to the tasks that produce it.
 
     Returns:
-        Definitions with the DAG assets, everything in `defs`, and the sensor.
+        Definitions with the DAG assets, everything in `defs`, the checks, and the sensor.
 
     Raises:
-        AirflowApiError: Airflow could not be asked.
         MappingError: The mapping metadata of an asset is not of the form that we write.
     """
-    name, links = airflow_instance.name, airflow_instance.links
-    yours = _dagster_private.map_specs(defs or Definitions(), lambda spec: claimed(spec, name))
-    mapping = AssetMapping.of(name, _specs(yours))
-    snapshot = airflow_instance.snapshot(mapping.dag_ids)
-    _warn_of_drift(mapping, snapshot)
-    yours = _dagster_private.map_specs(yours, lambda spec: described(spec, snapshot, links))
-    specs = _specs(yours)
-    dag_specs = _dag_specs(airflow_instance, snapshot, mapping, specs)
-    sensor = airflow_sensor(
-        airflow=airflow_instance,
-        mapping=mapping.with_dag_assets({dag_id: dag_asset_key(name, dag_id) for dag_id in snapshot.dags}),
-        order=lineage_order([*specs, *dag_specs]),
-        minimum_interval_seconds=sensor_minimum_interval_seconds,
-        default_status=default_sensor_status,
+    if snapshot:
+        loaded = Loaded(snapshot)
+    else:
+        reading = Reading(
+            airflow=airflow_instance,
+            only=retrieval_filter or EVERYTHING,
+            selects=dag_selector_fn,
+            with_sources=bool(source_code_retrieval_enabled),
+        )
+        loaded = load(reading, Path(snapshot_path) if snapshot_path else None)
+    choices = Choices(
+        sensor_minimum_interval_seconds=sensor_minimum_interval_seconds,
+        default_sensor_status=default_sensor_status or DefaultSensorStatus.RUNNING,
+        task_assets=task_assets,
+        airflow_asset_key_fn=airflow_asset_key_fn,
     )
-    return Definitions.merge(yours, Definitions(assets=dag_specs, sensors=[sensor]))
+    return peered(airflow_instance, defs or Definitions(), loaded, choices)
 
 
-def load_airflow_dag_asset_specs(*, airflow_instance: AirflowInstance) -> Sequence[AssetSpec]:
-    """Return the assets that stand for the DAGs of an Airflow instance, without mappings or a sensor.
+def load_airflow_dag_asset_specs(
+    airflow_instance: AirflowInstance,
+    *,
+    mapped_assets: Sequence[MappableAsset] | None = None,
+    dag_selector_fn: Callable[[Dag], bool] | None = None,
+    source_code_retrieval_enabled: bool | None = None,
+    retrieval_filter: AirflowFilter | None = None,
+    snapshot_path: str | Path | None = None,
+) -> Sequence[AssetSpec]:
+    """Return the assets that stand for the DAGs of an Airflow instance, without a sensor.
 
     Args:
         airflow_instance: The Airflow instance.
+        mapped_assets: Assets whose mapping the DAG assets show: they read those of their tasks.
+        dag_selector_fn: Tells of a DAG whether it is wanted.
+        source_code_retrieval_enabled: Whether the source code of each DAG is shown; by default it is not.
+        retrieval_filter: Which DAGs are asked for.
+        snapshot_path: File of the last good snapshot; by default one below `$DAGSTER_HOME/airlift`, and
+            none where that is not set.
 
     Raises:
-        AirflowApiError: Airflow could not be asked.
+        MappingError: The mapping metadata of an asset is not of the form that we write.
     """
-    snapshot = airflow_instance.snapshot()
-    return _dag_specs(airflow_instance, snapshot, AssetMapping({}, {}), [])
-
-
-def _specs(defs: Definitions) -> list[AssetSpec]:
-    """Return the specs of all assets; the deprecated kinds of assets have none and cannot be mapped."""
-    found: list[AssetSpec] = []
-    for asset in defs.assets or ():
-        if isinstance(asset, AssetSpec):
-            found.append(asset)
-        elif isinstance(asset, AssetsDefinition):
-            found.extend(asset.specs)
-    return found
-
-
-def _dag_specs(
-    airflow: AirflowInstance, snapshot: AirflowSnapshot, mapping: AssetMapping, yours: Iterable[AssetSpec]
-) -> list[AssetSpec]:
-    """Return an asset for each DAG that has none in your definitions; it reads the DAG's leaves."""
-    yours = list(yours)
-    taken = {spec.key for spec in yours}
-    lineage = Lineage(yours)
-    mapped = mapping.keys_by_dag()
-    index = mapping.index_by_dag()
-    specs: list[AssetSpec] = []
-    for dag_id, dag in sorted(snapshot.dags.items()):
-        key = dag_asset_key(snapshot.instance, dag_id)
-        if key in taken:
-            continue
-        leaves = lineage.leaves(mapped.get(dag_id, frozenset()))
-        deps = lineage.attach(key, leaves)
-        if len(deps) < len(leaves):
-            left_out = ", ".join(leaf.to_user_string() for leaf in leaves if leaf not in deps)
-            _log.warning("The asset of DAG %s cannot depend on %s: these depend on it.", dag_id, left_out)
-        specs.append(dag_asset_spec(snapshot, airflow.links, dag, deps, index.get(dag_id, DagIndex({}, []))))
-    return specs
-
-
-def _warn_of_drift(mapping: AssetMapping, snapshot: AirflowSnapshot) -> None:
-    sentences = drift(mapping, snapshot)
-    if sentences:
-        _log.warning("Assets are mapped to what Airflow does not have; they stay. %s", " ".join(sentences))
+    reading = Reading(
+        airflow=airflow_instance,
+        only=replace(retrieval_filter or EVERYTHING, retrieve_datasets=False),
+        selects=dag_selector_fn,
+        with_sources=bool(source_code_retrieval_enabled),
+    )
+    loaded = load(reading, Path(snapshot_path) if snapshot_path else None)
+    if loaded.snapshot is None:
+        return []
+    yours = map_specs(
+        Definitions(assets=mapped_assets or ()), lambda spec: claimed(spec, airflow_instance.name)
+    )
+    peer = Peer(Source.of(loaded.snapshot, airflow_instance.links.base_url), tuple(specs_of(yours)))
+    return peer.dag_specs

@@ -24,13 +24,17 @@ class AirflowApiError(AirliftError):
         method: HTTP method of the call.
         url: URL of the call, without credentials.
         status: HTTP status of the answer, None when there was no answer.
+        is_too_much: Whether the answer was too large or took too long, so that asking for less may help.
     """
 
-    def __init__(self, message: str, *, method: str, url: str, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, method: str, url: str, status: int | None = None, is_too_much: bool = False
+    ) -> None:
         super().__init__(message)
         self.method = method
         self.url = url
         self.status = status
+        self.is_too_much = is_too_much
 
 
 class AirflowUnreachable(AirflowApiError):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from difflib import get_close_matches
 
-from dagster_airlift_core import _dialect
 from dagster_airlift_core._conversation import Conversation
-from dagster_airlift_core._dialect import Links, reading
-from dagster_airlift_core._http import CONNECTIONS, HttpClient, Request
-from dagster_airlift_core.auth import AirflowAuthBackend
-from dagster_airlift_core.errors import AirflowApiError
+from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
+from dagster_airlift_core._http import CONNECTIONS, HttpClient
+from dagster_airlift_core._transport import Transport
+from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
+from dagster_airlift_core.errors import AirflowApiError, AirflowNotFound
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.handles import TaskHandle
+from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
     BadRow,
@@ -30,26 +33,32 @@ from dagster_airlift_core.model import (
 )
 from dagster_airlift_core.snapshot import AirflowSnapshot
 
+_NEAREST = 3
 _log = logging.getLogger(__name__)
 
 
 class AirflowInstance:
     """An Airflow deployment with a name, read over its REST API.
 
-    Nothing is sent until the first question. Airflow 3 is supported; the Viewer role is enough.
+    Nothing is sent until the first question. Airflow 3 and Airflow 2.11 are told apart by asking; the role
+    Viewer is enough.
 
     Args:
         auth_backend: Where Airflow is, and the credentials.
         name: Names the instance in asset keys, tags and the sensor: keep it stable.
+        http: How HTTP gets there: certificates, proxy, headers.
     """
 
-    def __init__(self, auth_backend: AirflowAuthBackend, name: str) -> None:
+    def __init__(
+        self, auth_backend: AirflowAuthBackend, name: str, *, http: HttpOptions = DEFAULT_OPTIONS
+    ) -> None:
         if not name:
             raise ValueError("An Airflow instance needs a name: it becomes part of asset keys.")
         self.name = name
         self._auth = auth_backend
-        http = HttpClient(auth_backend.get_webserver_url(), f"Airflow instance {name!r}")
-        self._conversation = Conversation(http, auth_backend)
+        self._dag_ids: tuple[str, ...] = ()
+        transport = _transport(auth_backend, f"Airflow instance {name!r}", http)
+        self._conversation = Conversation(transport, auth_backend)
 
     def __repr__(self) -> str:
         """Show the name and where it is."""
@@ -58,7 +67,7 @@ class AirflowInstance:
     @property
     def links(self) -> Links:
         """Pages of this instance's UI."""
-        return Links(self._conversation.base_url)
+        return Links(self._conversation.base_url, lambda: self._conversation.speaks_v1)
 
     def version(self) -> str:
         """Return the version of Airflow; this needs no credentials.
@@ -85,7 +94,9 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them.
         """
-        page = self._whole(lambda offset: _dialect.dags_request(only, offset), reading.dags_page)
+        dialect, ask = self._dialect, self._conversation.ask
+        page = _whole(lambda offset: dialect.dags(ask, only, offset))
+        self._dag_ids = tuple(dag.dag_id for dag in page.rows)
         return replace(page, rows=tuple(dag for dag in page.rows if only.admits(dag)))
 
     def list_airflow_assets(self, only: AirflowFilter = EVERYTHING) -> Page[AirflowAsset]:
@@ -99,7 +110,8 @@ class AirflowInstance:
         """
         if not only.retrieve_datasets:
             return Page((), (), 0, None)
-        page = self._whole(lambda offset: _dialect.assets_request(only, offset), reading.assets_page)
+        dialect, ask = self._dialect, self._conversation.ask
+        page = _whole(lambda offset: dialect.assets(ask, only, offset))
         return replace(page, rows=tuple(asset for asset in page.rows if only.admits_asset(asset)))
 
     def list_import_problems(self) -> Page[ImportProblem]:
@@ -109,7 +121,8 @@ class AirflowInstance:
             AirflowUnauthorized: The user may not read them.
             AirflowApiError: Airflow did not give them.
         """
-        return self._whole(_dialect.import_problems_request, reading.import_problems_page)
+        dialect, ask = self._dialect, self._conversation.ask
+        return _whole(lambda offset: dialect.import_problems(ask, offset))
 
     def list_tasks_of(self, dag_ids: Iterable[str]) -> Mapping[str, Page[Task] | AirflowApiError]:
         """Return the tasks of some DAGs, or why there are none; several DAGs are asked for at a time.
@@ -134,7 +147,8 @@ class AirflowInstance:
             AirflowNotFound: There is no such DAG.
             AirflowApiError: Airflow did not give it.
         """
-        return self._conversation.ask(_dialect.source_request(dag_id), reading.source)
+        with self._naming_others(dag_id):
+            return self._dialect.source(self._conversation.ask, dag_id)
 
     def list_tasks(self, dag_id: str) -> Page[Task]:
         """Return the tasks of a DAG.
@@ -146,8 +160,16 @@ class AirflowInstance:
             AirflowNotFound: There is no such DAG.
             AirflowApiError: Airflow did not give them.
         """
-        request = _dialect.tasks_request(dag_id)
-        return self._conversation.ask(request, lambda payload: reading.tasks_page(payload, dag_id))
+        with self._naming_others(dag_id):
+            return self._dialect.tasks(self._conversation.ask, dag_id)
+
+    def scan_order(self) -> str:
+        """Return the name of the order that the pages of a scan have; a token is good for its order only.
+
+        Raises:
+            AirflowApiError: Not reachable, or not Airflow.
+        """
+        return self._dialect.order
 
     def list_successful_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
         """Return a page of the successful task instances of a window.
@@ -159,9 +181,8 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
-        return self._conversation.ask(
-            _dialect.task_instances_request(window, page), reading.task_instances_page
-        )
+        with self._knowing_pages():
+            return self._dialect.task_instances(self._conversation.ask, window, page)
 
     def list_successful_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
         """Return a page of the successful DAG runs of a window.
@@ -173,7 +194,8 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
-        return self._conversation.ask(_dialect.dag_runs_request(window, page), reading.dag_runs_page)
+        with self._knowing_pages():
+            return self._dialect.dag_runs(self._conversation.ask, window, page)
 
     def instances_of_task(self, dag_id: str, run_id: str, task_id: str) -> Iterator[Page[TaskInstance]]:
         """Yield the pages of all instances of one task in one DAG run, in whatever state.
@@ -188,8 +210,7 @@ class AirflowInstance:
         """
         token: str | None = None
         while True:
-            request = _dialect.instances_of_task_request(dag_id, run_id, task_id, token)
-            page = self._conversation.ask(request, reading.task_instances_page)
+            page = self._dialect.instances_of_task(self._conversation.ask, dag_id, run_id, task_id, token)
             yield page
             token = page.next_page
             if token is None:
@@ -215,24 +236,54 @@ class AirflowInstance:
             tasks.update({TaskHandle(dag_id, task.task_id): task for task in page.rows})
         return AirflowSnapshot(self.name, taken_at, dags, tasks)
 
-    def _whole(self, request: Callable[[int], Request], read: Callable[[object], Page[Row]]) -> Page[Row]:
-        """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted."""
-        rows: list[Row] = []
-        bad: list[BadRow] = []
-        received = 0
-        while True:
-            page = self._conversation.ask(request(received), read)
-            if not page.received:
-                return Page(tuple(rows), tuple(bad), received, None)
-            received += page.received
-            rows.extend(page.rows)
-            bad.extend(page.bad_rows)
+    @property
+    def _dialect(self) -> Dialect:
+        return self._conversation.dialect
+
+    @contextmanager
+    def _knowing_pages(self) -> Generator[None]:
+        try:
+            yield
+        except UnknownPage as error:
+            raise self._conversation.unknown_page(error) from error
+
+    @contextmanager
+    def _naming_others(self, dag_id: str) -> Generator[None]:
+        """Say of a DAG that is not there which others are, as far as they were listed."""
+        try:
+            yield
+        except AirflowNotFound as error:
+            near = get_close_matches(dag_id, self._dag_ids, n=_NEAREST, cutoff=0.6)
+            instead = f"Close to it: {', '.join(near)}." if near else "Look for what was renamed or deleted."
+            message = f"Airflow instance {self.name!r} has no DAG {dag_id!r}. {instead}"
+            raise AirflowNotFound(message, method=error.method, url=error.url, status=error.status) from error
 
     def _tasks_or_error(self, dag_id: str) -> Page[Task] | AirflowApiError:
         try:
             return self.list_tasks(dag_id)
         except AirflowApiError as error:
             return error
+
+
+def _transport(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
+    if isinstance(auth, CarriesRequests):
+        return auth.transport(whom)
+    http.check(auth.get_webserver_url())
+    return HttpClient(auth.get_webserver_url(), whom, http)
+
+
+def _whole(ask: Callable[[int], Page[Row]]) -> Page[Row]:
+    """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted."""
+    rows: list[Row] = []
+    bad: list[BadRow] = []
+    received = 0
+    while True:
+        page = ask(received)
+        if not page.received:
+            return Page(tuple(rows), tuple(bad), received, None)
+        received += page.received
+        rows.extend(page.rows)
+        bad.extend(page.bad_rows)
 
 
 def _warn_of(name: str, bad_rows: Iterable[BadRow]) -> None:

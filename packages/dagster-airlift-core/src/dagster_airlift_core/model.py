@@ -145,13 +145,15 @@ class BadRow:
 class Page(Generic[Row]):
     """One page of a list: the rows that could be read, the others, and where the next page begins.
 
-    `received` counts rows as the server sent them. `next_page` is None at the end of a keyset list.
+    `received` counts rows as the server sent them, `total` those of the whole list, where it says so.
+    `next_page` is None at the end of a keyset list.
     """
 
     rows: tuple[Row, ...]
     bad_rows: tuple[BadRow, ...]
     received: int
     next_page: str | None
+    total: int | None = None
 
 
 @dataclass(frozen=True)

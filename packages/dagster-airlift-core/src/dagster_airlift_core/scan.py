@@ -86,7 +86,9 @@ class Tick:
             AirflowApiError: Airflow could not be read at all; nothing was observed and nothing is lost.
         """
         started = self.clock()
-        begun = cursor = cursor.begun(self.airflow.server_time(), self.mapping.fingerprint)
+        begun = cursor = cursor.begun(
+            self.airflow.server_time(), self.mapping.fingerprint, self.airflow.scan_order()
+        )
         try:
             for kind in _KINDS:
                 until = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dagster import (
@@ -17,7 +17,9 @@ from dagster import (
 )
 
 from dagster_airlift_core import _dagster_private
+from dagster_airlift_core.checks import Verdict, untold
 from dagster_airlift_core.cursor import Cursor, CursorError
+from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
@@ -37,6 +39,7 @@ def airflow_sensor(
     order: Mapping[AssetKey, int],
     minimum_interval_seconds: int,
     default_status: DefaultSensorStatus,
+    outcomes: Sequence[Verdict] = (),
 ) -> SensorDefinition:
     """Return the sensor that records in Dagster what succeeded in an Airflow instance.
 
@@ -49,16 +52,24 @@ def airflow_sensor(
         order: A number for each asset, larger than those of the assets it reads.
         minimum_interval_seconds: Seconds between two ticks.
         default_status: Whether the sensor runs before anyone has switched it on.
+        outcomes: What asset checks say; a tick tells what is new, also when Airflow cannot be read.
     """
 
     def tick(context: SensorEvaluationContext) -> SensorResult:
         log = DagsterEventLog(context.instance)
-        observed = Tick(airflow, mapping, order, log, context.log).observe(_cursor(context, airflow.name))
+        news = untold(context.instance, outcomes)
+        try:
+            observed = Tick(airflow, mapping, order, log, context.log).observe(_cursor(context, airflow.name))
+        except AirflowApiError as error:
+            if not news:
+                raise
+            context.log.warning(str(error))  # the next tick, which has nothing else to tell, fails with it
+            return SensorResult(asset_events=news, cursor=context.cursor, skip_reason=str(error))
         told = f"{len(observed.events) or 'No'} new events. {observed.summary}"
         context.log.info(told)
         # Dagster calls every tick without a run request skipped; its reason is the line that people see.
         return SensorResult(
-            asset_events=list(observed.events), cursor=observed.cursor.to_json(), skip_reason=told
+            asset_events=[*observed.events, *news], cursor=observed.cursor.to_json(), skip_reason=told
         )
 
     return SensorDefinition(

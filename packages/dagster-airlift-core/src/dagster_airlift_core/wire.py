@@ -14,6 +14,10 @@ MAPPED_ASSETS_METADATA_KEY = "dagster-airlift/mapped-assets"
 
 The assets of the same code location that are mapped to the tasks of this DAG, and to the DAG itself.
 """
+DAG_ASSET_PART = "dag"
+"""The middle part of the key of a DAG asset: `[instance, "dag", dag_id]`."""
+RETURN_VALUE_METADATA_KEY = "airflow/return_value"
+"""Metadata of a materialization: what the Airflow task that Dagster ran for returns, as JSON or as a plain value."""
 
 INSTANCE_FIELD = "airflow_instance"
 DAG_ID_FIELD = "dag_id"

@@ -1,8 +1,8 @@
-"""What our client needs of Airflow's REST API, asked of the fake always and of a real Airflow when there is one.
+"""What our client needs of Airflow's REST API, asked of the fakes always and of a real Airflow when there is one.
 
 A real one is named by AIRLIFT_LIVE_AIRFLOW_URL, AIRLIFT_LIVE_AIRFLOW_USERNAME and
-AIRLIFT_LIVE_AIRFLOW_PASSWORD; the role Viewer is enough. It must have finished at least two runs of one
-DAG in which at least two tasks succeeded and at least one task, in whatever run, did not succeed.
+AIRLIFT_LIVE_AIRFLOW_PASSWORD; the role Viewer is enough. It must have the DAGs of `tests/sites/contract_dags.py`
+and one broken DAG file, two successful runs of `contract`, and a failed one of `contract_fails`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 import requests
@@ -19,18 +18,19 @@ import requests
 from dagster_airlift_core import (
     AirflowApiError,
     AirflowBasicAuthBackend,
+    AirflowFilter,
     AirflowInstance,
     AirflowNotFound,
+    AirflowTokenAuthBackend,
     AirflowUnauthorized,
-    _dialect,
+    TaskHandle,
 )
-from dagster_airlift_core._http import Request
-from dagster_airlift_core.filters import EVERYTHING
-from dagster_airlift_core.model import Window
+from dagster_airlift_core.model import Dag, DagRun, Page, TaskInstance, Window
 from dagster_airlift_core.testing import FakeAirflow
 
 PREFIX = "AIRLIFT_LIVE_AIRFLOW_"
 AGES = timedelta(days=10_000)
+URI = "s3://bkt/contract/raw"
 
 
 @dataclass(frozen=True)
@@ -45,174 +45,251 @@ class Server:
     def airflow(self) -> AirflowInstance:
         return AirflowInstance(AirflowBasicAuthBackend(self.url, self.username, self.password), "contract")
 
-    def get(self, request: Request, token: str | None = None, **query: str) -> requests.Response:
-        if token is None:
-            body = {"username": self.username, "password": self.password}
-            token = requests.post(f"{self.url}/auth/token", json=body, timeout=60).json()["access_token"]
-        asked = {**dict(request.query), **query}
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return requests.get(f"{self.url}{request.path}", params=asked, headers=headers, timeout=60)
+    @property
+    def is_v1(self) -> bool:
+        return requests.get(f"{self.url}/api/v2/version", timeout=60).status_code == 404
+
+    @property
+    def everything(self) -> Window:
+        return Window(self.airflow.server_time() - AGES, None)
 
 
-@pytest.fixture(params=["fake", pytest.param("live", marks=pytest.mark.live)])
+@pytest.fixture(
+    params=["fake 3.3", "fake 2.11", pytest.param("live", marks=pytest.mark.live)],
+)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     if request.param == "live":
         if PREFIX + "URL" not in os.environ:
             pytest.skip(f"{PREFIX}URL names no Airflow")
         yield Server(*(os.environ[PREFIX + name] for name in ("URL", "USERNAME", "PASSWORD")))
         return
-    with FakeAirflow() as fake:
-        fake.add_dag("etl", {"extract": ["one"], "one": []})
-        fake.add_dag("fails", {"good": ["bad"], "bad": []})
-        for run in ("r1", "r2"):
-            fake.set_task("etl", run, "extract")
-            for index in range(3):
-                fake.set_task("etl", run, "one", map_index=index)
-            fake.set_run("etl", run)
-        fake.set_task("fails", "r1", "bad", "failed")
-        fake.set_run("fails", "r1", "failed")
-        fake.now += timedelta(seconds=5)
+    with FakeAirflow(version="3.3.2" if request.param == "fake 3.3" else "2.11.2") as fake:
+        fill(fake)
         yield Server(fake.url, "viewer", "viewer")
 
 
-def everything(server: Server) -> Window:
-    return Window(server.airflow.server_time() - AGES, None)
+def fill(fake: FakeAirflow) -> None:
+    tasks = {"extract": ["grp.load"], "grp.load": ["parts"], "parts": []}
+    what = "What the contract asks about"
+    fake.add_dag("contract", tasks, owners=["alice"], tags=["core", "eu"], description=what)
+    fake.tasks["contract"]["parts"]["is_mapped"] = True
+    fake.add_dag("contract_fails", {"good": ["bad"], "bad": []})
+    fake.add_asset(URI, producing=[("contract", "extract")], scheduled=["contract_fails"])
+    fake.add_import_error("broken.py", "Traceback\nNameError: name 'broken' is not defined\n")
+    for run in ("r1", "r2"):
+        for task in ("extract", "grp.load"):
+            fake.set_task("contract", run, task)
+        for index in range(3):
+            fake.set_task("contract", run, "parts", map_index=index)
+        fake.set_run("contract", run)
+    fake.set_task("contract_fails", "r1", "good")
+    fake.set_task("contract_fails", "r1", "bad", "failed")
+    fake.set_run("contract_fails", "r1", "failed")
+    fake.now += timedelta(seconds=5)
 
 
-def requests_of(window: Window) -> list[tuple[str, Request]]:
-    return [
-        ("task_instances", _dialect.task_instances_request(window, None)),
-        ("dag_runs", _dialect.dag_runs_request(window, None)),
-    ]
+def instances(server: Server, window: Window) -> list[TaskInstance]:
+    airflow = server.airflow
+    rows: list[TaskInstance] = []
+    token: str | None = None
+    while True:
+        page = airflow.list_successful_task_instances(window, token)
+        assert not page.bad_rows
+        rows += page.rows
+        token = page.next_page
+        if token is None:
+            return rows
 
 
-def rows(server: Server, name: str, request: Request, **query: str) -> list[dict[str, Any]]:
-    answer = server.get(request, **query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()[name]
+def runs(server: Server, window: Window) -> list[DagRun]:
+    airflow = server.airflow
+    rows: list[DagRun] = []
+    token: str | None = None
+    while True:
+        page = airflow.list_successful_dag_runs(window, token)
+        assert not page.bad_rows
+        rows += page.rows
+        token = page.next_page
+        if token is None:
+            return rows
+
+
+def ids(page: Page[Dag]) -> list[str]:
+    return [dag.dag_id for dag in page.rows if dag.dag_id.startswith("contract")]
 
 
 def test_the_version_is_told_without_credentials_and_with_the_servers_clock(server: Server) -> None:
-    answer = requests.get(f"{server.url}/api/v2/version", timeout=60)
+    api = "v1" if server.is_v1 else "v2"
 
-    assert answer.json()["version"].startswith("3.")
+    answer = requests.get(f"{server.url}/api/{api}/version", timeout=60)
+
+    assert answer.json()["version"].startswith("2.11" if server.is_v1 else "3.")
     assert server.airflow.version() == answer.json()["version"]
     assert isinstance(server.airflow.server_time(), datetime)
 
 
 def test_a_wrong_password_is_refused(server: Server) -> None:
-    with pytest.raises(AirflowUnauthorized, match="Invalid credentials"):
+    with pytest.raises(AirflowUnauthorized, match="does not accept the credentials") as caught:
         replace(server, password="no").airflow.list_dags()
 
-
-@pytest.mark.parametrize(
-    ("token", "status", "detail"),
-    [("", 401, "Not authenticated"), ("garbage", 403, "Invalid JWT token")],
-)
-def test_no_token_and_a_bad_token_are_told_apart(
-    server: Server, token: str, status: int, detail: str
-) -> None:
-    answer = server.get(_dialect.dags_request(EVERYTHING, 0), token)
-
-    assert (answer.status_code, answer.json()["detail"]) == (status, detail)
+    assert "Check username and password." in str(caught.value)
 
 
-def test_the_token_tells_its_life(server: Server) -> None:
-    body = {"username": server.username, "password": server.password}
-    answer = requests.post(f"{server.url}/auth/token", json=body, timeout=60)
+def test_a_token_that_is_none_is_refused(server: Server) -> None:
+    airflow = AirflowInstance(AirflowTokenAuthBackend(server.url, "garbage"), "contract")
 
-    assert answer.status_code == 201
-    assert answer.json()["access_token"].count(".") == 2
-
-
-def test_dags_come_once_each_in_order_whatever_the_page_size(server: Server) -> None:
-    ids = [dag.dag_id for dag in server.airflow.list_dags().rows]
-    paged = [
-        row["dag_id"]
-        for offset in range(len(ids) + 1)
-        for row in rows(server, "dags", _dialect.dags_request(EVERYTHING, offset), limit="1")
-    ]
-
-    assert ids == sorted(set(ids)) == paged
+    with pytest.raises(AirflowUnauthorized):
+        airflow.list_dags()
 
 
-def test_tasks_name_the_tasks_after_them(server: Server) -> None:
-    snapshot = server.airflow.snapshot(dag.dag_id for dag in server.airflow.list_dags().rows)
+def test_dags_come_once_each_in_order_with_what_airflow_says_of_them(server: Server) -> None:
+    dags = server.airflow.list_dags().rows
 
-    after = {task_id for task in snapshot.tasks.values() for task_id in task.downstream_task_ids}
-    assert after
-    assert after <= {handle.task_id for handle in snapshot.tasks}
+    listed = [dag.dag_id for dag in dags]
+    (contract,) = (dag for dag in dags if dag.dag_id == "contract")
+    assert listed == sorted(set(listed))
+    assert (contract.owners, set(contract.tags)) == (("alice",), {"core", "eu"})
+    assert contract.description == "What the contract asks about"
+    assert not contract.is_stale
+    assert contract.file
 
 
-def test_an_unknown_dag_is_not_found(server: Server) -> None:
+def test_dags_are_filtered_alike(server: Server) -> None:
+    airflow = server.airflow
+
+    assert ids(airflow.list_dags(AirflowFilter(dag_id_ilike="ONTRACT_f"))) == ["contract_fails"]
+    assert ids(airflow.list_dags(AirflowFilter(dag_id_ilike="con%fails"))) == ["contract_fails"]
+    assert ids(airflow.list_dags(AirflowFilter(airflow_tags=["other", "eu"]))) == ["contract"]
+    assert ids(airflow.list_dags(AirflowFilter(owners=["alice"]))) == ["contract"]
+    paused = ids(airflow.list_dags(AirflowFilter(paused=True)))
+    others = ids(airflow.list_dags(AirflowFilter(paused=False)))
+    assert sorted([*paused, *others]) == ids(airflow.list_dags())
+    assert set(ids(airflow.list_dags())) <= set(ids(airflow.list_dags(AirflowFilter(include_stale=True))))
+
+
+def test_tasks_name_the_tasks_after_them_their_group_and_whether_they_are_mapped(server: Server) -> None:
+    tasks = {task.task_id: task for task in server.airflow.list_tasks("contract").rows}
+
+    assert {name: set(task.downstream_task_ids) for name, task in tasks.items()} == {
+        "extract": {"grp.load"},
+        "grp.load": {"parts"},
+        "parts": set(),
+    }
+    assert tasks["grp.load"].group_id == "grp"
+    assert [name for name, task in tasks.items() if task.is_mapped] == ["parts"]
+    assert {task.operator for task in tasks.values()} == {"BashOperator"}
+    assert not any(task.is_proxied for task in tasks.values())
+
+
+def test_the_tasks_of_many_dags_come_at_once_and_a_dag_that_is_gone_stops_none(server: Server) -> None:
+    airflow = server.airflow
+    airflow.list_dags()
+
+    tasks = airflow.list_tasks_of(["contract", "contract_fail", "contract_fails"])
+
+    gone = tasks["contract_fail"]
+    assert isinstance(gone, AirflowNotFound)
+    assert "has no DAG 'contract_fail'. Close to it: contract_fails" in str(gone)
+    counts = {dag_id: len(page.rows) for dag_id, page in tasks.items() if isinstance(page, Page)}
+    assert counts == {"contract": 3, "contract_fails": 2}
+
+
+def test_an_asset_names_the_tasks_that_produce_it_and_the_dags_that_wait_for_it(server: Server) -> None:
+    (asset,) = server.airflow.list_airflow_assets(AirflowFilter(dataset_uri_ilike="BKT/contract")).rows
+
+    assert (asset.uri, asset.name) == (URI, URI)
+    assert asset.group == (None if server.is_v1 else "asset")
+    assert asset.producing_tasks == {TaskHandle("contract", "extract")}
+    assert asset.consuming_dag_ids == {"contract_fails"}
+    assert not server.airflow.list_airflow_assets(AirflowFilter(dataset_uri_ilike="bkt/other")).rows
+
+
+def test_a_file_that_cannot_be_imported_is_told_with_its_reason(server: Server) -> None:
+    problems = server.airflow.list_import_problems().rows
+
+    (broken,) = (problem for problem in problems if problem.file.endswith("broken.py"))
+    assert broken.message == "NameError: name 'broken' is not defined"
+
+
+def test_the_source_of_a_dag_is_its_text(server: Server) -> None:
+    assert "contract" in server.airflow.dag_source("contract")
     with pytest.raises(AirflowNotFound):
-        server.airflow.list_tasks("no such dag")
+        server.airflow.dag_source("no_such_dag")
 
 
 def test_only_successes_are_listed_although_there_are_others(server: Server) -> None:
-    for name, request in requests_of(everything(server)):
-        good = rows(server, name, request)
-        unfiltered = replace(request, query=tuple(part for part in request.query if part[0] != "state"))
+    tasks = instances(server, server.everything)
 
-        assert {row["state"] for row in good} == {"success"}
-        assert len(good) < len(rows(server, name, unfiltered))
+    assert {row.state for row in tasks} == {"success"}
+    assert {row.task_id for row in tasks if row.dag_id == "contract_fails"} == {"good"}
+    found = runs(server, server.everything)
+    assert {row.state for row in found} == {"success"}
+    assert "contract_fails" not in {row.dag_id for row in found}
+    assert len([row for row in found if row.dag_id == "contract"]) == 2
+
+
+def test_every_success_is_listed_once_with_an_identity_of_its_own(server: Server) -> None:
+    rows = [row for row in instances(server, server.everything) if row.dag_id == "contract"]
+
+    names = sorted((row.task_id, row.map_index) for row in rows)
+    assert names == sorted([("extract", -1), ("grp.load", -1), *(("parts", n) for n in range(3))] * 2)
+    assert len({row.id for row in rows}) == len(rows) == 10
+    assert all(row.ended_at and row.started_at and row.try_number >= 1 for row in rows)
+
+
+def test_a_page_is_the_same_when_it_is_read_again(server: Server) -> None:
+    airflow, window = server.airflow, server.everything
+
+    first = airflow.list_successful_task_instances(window, None)
+
+    assert airflow.list_successful_task_instances(window, None).rows == first.rows
 
 
 def test_nothing_was_changed_in_the_future(server: Server) -> None:
-    for name, request in requests_of(Window(server.airflow.server_time() + timedelta(days=1), None)):
-        assert rows(server, name, request) == []
+    future = Window(server.airflow.server_time() + timedelta(days=1), None)
+
+    assert instances(server, future) == []
+    assert runs(server, future) == []
 
 
-def test_no_run_was_due_in_the_future_and_all_in_the_past(server: Server) -> None:
-    window = everything(server)
-    later = replace(window, run_after=window.since + AGES + timedelta(days=1))
-    earlier = replace(window, run_after=window.since)
-    for (name, all_), (_, none), (_, same) in zip(*map(requests_of, (window, later, earlier)), strict=True):
-        assert rows(server, name, none) == []
-        assert rows(server, name, same) == rows(server, name, all_) != []
+def test_no_run_that_was_due_lately_is_left_out(server: Server) -> None:
+    window = server.everything
 
-
-def test_keyset_pages_are_the_whole_in_the_order_of_ids(server: Server) -> None:
-    for name, request in requests_of(everything(server)):
-        whole = rows(server, name, request)
-        paged: list[dict[str, Any]] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            answer = server.get(request, limit="2", cursor=cursor).json()
-            paged += answer[name]
-            cursor = answer["next_cursor"]
-
-        assert paged == whole
-        if name == "task_instances":
-            ids = [row["id"] for row in whole]
-            assert ids == sorted(set(ids))
+    assert instances(server, replace(window, run_after=window.since)) == instances(server, window)
+    assert runs(server, replace(window, run_after=window.since)) == runs(server, window)
 
 
 def test_a_page_token_that_is_none_is_a_bad_request(server: Server) -> None:
-    with pytest.raises(AirflowApiError, match="Invalid cursor token") as caught:
-        server.airflow.list_successful_task_instances(everything(server), "garbage!")
+    for read in (server.airflow.list_successful_task_instances, server.airflow.list_successful_dag_runs):
+        with pytest.raises(AirflowApiError) as caught:
+            read(server.everything, "garbage!")
 
-    assert caught.value.status == 400
-
-
-def test_every_row_can_be_read(server: Server) -> None:
-    window = everything(server)
-    for page in (
-        server.airflow.list_successful_task_instances(window, None),
-        server.airflow.list_successful_dag_runs(window, None),
-    ):
-        assert page.rows
-        assert not page.bad_rows
-        assert all(row.ended_at and row.started_at for row in page.rows)
+        assert caught.value.status == 400
 
 
-def test_the_instances_of_a_task_are_those_of_that_task_and_run(server: Server) -> None:
-    for row in server.airflow.list_successful_task_instances(everything(server), None).rows:
-        pages = list(server.airflow.instances_of_task(row.dag_id, row.run_id, row.task_id))
+def test_the_instances_of_a_mapped_task_are_those_of_that_task_and_run(server: Server) -> None:
+    airflow = server.airflow
+    rows = [row for row in instances(server, server.everything) if row.is_mapped]
 
+    assert len(rows) == 6
+    for row in rows:
+        pages = list(airflow.instances_of_task(row.dag_id, row.run_id, row.task_id))
         found = [one for page in pages for one in page.rows]
         assert row in found
+        assert sorted(one.map_index for one in found) == [0, 1, 2]
         assert {(one.dag_id, one.run_id, one.task_id) for one in found} == {
             (row.dag_id, row.run_id, row.task_id)
         }
-        assert len({one.map_index for one in found}) == len(found)
+
+
+def test_links_lead_to_the_pages_of_that_version(server: Server) -> None:
+    airflow = server.airflow
+    airflow.version()
+    (row, *_) = (row for row in instances(server, server.everything) if row.is_mapped)
+
+    links = airflow.links
+    pages = [links.dag("contract"), links.task("contract", "extract")]
+    pages += [links.dag_run(row.dag_id, row.run_id), links.task_instance(row)]
+
+    assert all(page.startswith(f"{server.url}/dags/contract") for page in pages)
+    assert all(("/grid" in page) == server.is_v1 for page in pages)

@@ -132,8 +132,12 @@ class DagsterSite:
         self._write_definitions(step)
         self.start_servers()
 
-    def start_servers(self) -> None:
-        """Start them with the definitions that are there already."""
+    def start_servers(self) -> Server:
+        """Start them with the definitions that are there already.
+
+        Returns:
+            The webserver.
+        """
         environment = dagster_environment(self._place)
         workspace = ["-w", str(self._place.root / "dagster" / "workspace.yaml")]
         code = self._processes.start(
@@ -145,14 +149,26 @@ class DagsterSite:
             ],
             environment,
         )
-        web = ["-h", "127.0.0.1", "-p", str(self._place.dagster_port)]
-        webserver = self._processes.start(
-            "dagster-webserver", ["dagster-webserver", *workspace, *web], environment
-        )
+        webserver = self.start_webserver()
         self._processes.start("dagster-daemon", ["dagster-daemon", "run", *workspace], environment)
         wait = self._processes.wait_until
         wait(self._answers, "Dagster's webserver answers", _START_SECONDS, webserver.log)
         wait(lambda: bool(self.assets()), "Dagster has loaded the definitions", _START_SECONDS, code.log)
+        return webserver
+
+    def start_webserver(self) -> Server:
+        """Start the webserver alone, which runs do not need once they are launched.
+
+        Returns:
+            The server.
+        """
+        workspace = ["-w", str(self._place.root / "dagster" / "workspace.yaml")]
+        web = ["-h", "127.0.0.1", "-p", str(self._place.dagster_port)]
+        return self._processes.start(
+            "dagster-webserver",
+            ["dagster-webserver", *workspace, *web],
+            dagster_environment(self._place),
+        )
 
     def load(self, step: str) -> None:
         """Go on with other definitions, as a deployment of new code would.

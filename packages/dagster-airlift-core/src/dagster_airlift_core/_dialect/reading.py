@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -50,6 +51,11 @@ def assets_page(payload: object) -> Page[AirflowAsset]:
     return _page(payload, "assets", _asset)
 
 
+def datasets_page(payload: object) -> Page[AirflowAsset]:
+    """Read a page of Airflow 2's datasets."""
+    return _page(payload, "datasets", _asset)
+
+
 def import_problems_page(payload: object) -> Page[ImportProblem]:
     """Read a page of import errors."""
     return _page(payload, "import_errors", _import_problem)
@@ -60,9 +66,19 @@ def source(payload: object) -> str:
     return _text(_mapping(payload), "content")
 
 
+def file_token(payload: object) -> str:
+    """Read by which token Airflow 2 knows the file of a DAG."""
+    return _text(_mapping(payload), "file_token")
+
+
 def task_instances_page(payload: object) -> Page[TaskInstance]:
     """Read a page of task instances."""
-    return _page(payload, "task_instances", _task_instance)
+    return _page(payload, "task_instances", lambda row: _task_instance(row, _text(row, "id")))
+
+
+def numbered_task_instances_page(payload: object) -> Page[TaskInstance]:
+    """Read a page of task instances of Airflow 2, where a try is known by its number only."""
+    return _page(payload, "task_instances", lambda row: _task_instance(row, _identity(row)))
 
 
 def dag_runs_page(payload: object) -> Page[DagRun]:
@@ -83,8 +99,14 @@ def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) 
             rows.append(read(_mapping(item)))
         except ValueError as error:
             bad.append(BadRow(_name(item), str(error)))
-    token = outer.get("next_cursor")
-    return Page(tuple(rows), tuple(bad), len(items), token if isinstance(token, str) else None)
+    token, total = outer.get("next_cursor"), outer.get("total_entries")
+    return Page(
+        rows=tuple(rows),
+        bad_rows=tuple(bad),
+        received=len(items),
+        next_page=token if isinstance(token, str) else None,
+        total=total if isinstance(total, int) else None,
+    )
 
 
 def _dag(row: Mapping[str, Any]) -> Dag:
@@ -92,13 +114,22 @@ def _dag(row: Mapping[str, Any]) -> Dag:
         dag_id=_text(row, "dag_id"),
         description=_optional(row, "description"),
         owners=_texts(row.get("owners")),
-        tags=_texts([field(tag, "name") for tag in row.get("tags") or ()]),
-        schedule=_optional(row, "timetable_summary"),
-        file=_optional(row, "relative_fileloc"),
+        tags=_texts([field(tag, "name") for tag in _items(row, "tags")]),
+        schedule=_schedule(row),
+        file=_optional(row, "relative_fileloc") or _optional(row, "fileloc"),
         is_paused=row.get("is_paused") is True,
-        is_stale=row.get("is_stale") is True,
+        is_stale=row.get("is_stale") is True or row.get("is_active") is False,
         has_import_errors=row.get("has_import_errors") is True,
     )
+
+
+def _schedule(row: Mapping[str, Any]) -> str | None:
+    """Return Airflow 3's summary of the timetable, or the cron expression, preset or text of Airflow 2."""
+    interval: object = row.get("schedule_interval")
+    if interval is None:
+        return _optional(row, "timetable_summary")
+    value = field(interval, "value")
+    return value if isinstance(value, str) else _optional(row, "timetable_description")
 
 
 def _task(row: Mapping[str, Any], dag_id: str) -> Task:
@@ -125,17 +156,24 @@ def _asset(row: Mapping[str, Any]) -> AirflowAsset:
         uri=uri,
         name=_optional(row, "name") or uri,
         group=_optional(row, "group"),
-        producing_tasks=_handles(row.get("producing_tasks")),
-        consuming_tasks=_handles(row.get("consuming_tasks")),
+        producing_tasks=_handles(row, "producing_tasks"),
+        consuming_tasks=_handles(row, "consuming_tasks"),
         consuming_dag_ids=frozenset(
-            _text(_mapping(dag), "dag_id") for dag in row.get("scheduled_dags") or ()
+            _text(_mapping(dag), "dag_id")
+            for dag in _items(row, "scheduled_dags") or _items(row, "consuming_dags")
         ),
     )
 
 
-def _handles(tasks: Any) -> frozenset[TaskHandle]:  # noqa: ANN401 - JSON, read item by item
-    rows = [_mapping(task) for task in tasks or ()]
-    return frozenset(TaskHandle(_text(row, "dag_id"), _text(row, "task_id")) for row in rows)
+def _handles(row: Mapping[str, Any], key: str) -> frozenset[TaskHandle]:
+    rows = [_mapping(task) for task in _items(row, key)]
+    return frozenset(TaskHandle(_text(task, "dag_id"), _text(task, "task_id")) for task in rows)
+
+
+def _items(row: Mapping[str, Any], key: str) -> list[object]:
+    """Return a list of a row, an empty one where it has none."""
+    value: object = row.get(key)
+    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def _import_problem(row: Mapping[str, Any]) -> ImportProblem:
@@ -144,9 +182,16 @@ def _import_problem(row: Mapping[str, Any]) -> ImportProblem:
     return ImportProblem(_text(row, "filename"), message[:MAX_MESSAGE])
 
 
-def _task_instance(row: Mapping[str, Any]) -> TaskInstance:
+def _identity(row: Mapping[str, Any]) -> str:
+    """Name a try as injectively as a UUID does; Airflow 2 counts on when a task is cleared and runs again."""
+    names = [_text(row, "dag_id"), _text(row, "dag_run_id"), _text(row, "task_id")]
+    numbers = [_integer(row, "map_index", NOT_MAPPED), _integer(row, "try_number", 0)]
+    return json.dumps([*names, *numbers], separators=(",", ":"))
+
+
+def _task_instance(row: Mapping[str, Any], identity: str) -> TaskInstance:
     return TaskInstance(
-        id=_text(row, "id"),
+        id=identity,
         dag_id=_text(row, "dag_id"),
         run_id=_text(row, "dag_run_id"),
         task_id=_text(row, "task_id"),

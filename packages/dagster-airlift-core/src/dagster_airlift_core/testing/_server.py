@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from typing import Any, TypeAlias, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,12 +26,18 @@ class Reply:
         payload: JSON value, or a text that is sent as it is.
         content_type: Content type.
         headers: More headers.
+        delay: Seconds before the answer begins.
+        cut_after: Bytes after which the connection is closed in the middle of the body, None for all.
+        stall: Seconds of silence in the middle of a body, before the connection is closed.
     """
 
     status: int
     payload: object
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    delay: float = 0.0
+    cut_after: int | None = None
+    stall: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,35 +49,56 @@ class Received:
     query: Query
 
 
-Answer: TypeAlias = Callable[[Received, str, bytes], Reply]
+@dataclass(frozen=True)
+class Sent:
+    """What else came with a request: its headers, and its body."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+Answer: TypeAlias = Callable[[Received, Sent], Reply]
 
 
 class Server(ThreadingHTTPServer):
     """Hands each request to a function, one at a time, and stamps the answer with a clock of its own.
 
     Args:
-        answer: Answers a request, its `Authorization` header and its body.
+        answer: Answers a request.
         now: The time for the `Date` header.
+        latency: Seconds that each answer takes, several of them at a time.
+        tls: Makes it speak HTTPS.
     """
 
     daemon_threads = True
+    request_queue_size = 64
 
-    def __init__(self, answer: Answer, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, answer: Answer, now: Callable[[], datetime], latency: float, tls: SSLContext | None
+    ) -> None:
         self.answer = answer
         self.now = now
+        self.latency = latency
         self.lock = threading.Lock()
+        self.connections = 0
         self._open: set[Any] = set()
         super().__init__(("127.0.0.1", 0), _Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's types
         """Remember the connection."""
         self._open.add(request)
+        self.connections += 1
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - socketserver's types
         """Forget the connection."""
         self._open.discard(request)
         super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's types
+        """Stay silent when a client goes away in the middle of an answer."""
 
     def server_close(self) -> None:
         """Close the port and every connection."""
@@ -98,8 +127,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         received = Received(self.command, url.path, parse_qs(url.query, keep_blank_values=True))
         with server.lock:
-            reply = server.answer(received, self.headers.get("Authorization", ""), body)
+            reply = server.answer(received, Sent(dict(self.headers.items()), body))
             date = format_datetime(server.now(), usegmt=True)
+        if server.latency or reply.delay:
+            time.sleep(server.latency + reply.delay)
         text = reply.payload if isinstance(reply.payload, str) else json.dumps(reply.payload)
         content = text.encode()
         self.send_response_only(reply.status)
@@ -107,5 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**headers, **reply.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[: reply.cut_after])
         self.wfile.flush()
+        if reply.cut_after is not None:
+            time.sleep(reply.stall)
+            self.close_connection = True

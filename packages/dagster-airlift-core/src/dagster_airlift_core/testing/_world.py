@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from dagster_airlift_core.testing._server import Received
+
 TaskKey: TypeAlias = tuple[str, str, str, int]
 
 
@@ -25,10 +27,13 @@ class World:
 
     Args:
         now: Where the clock stands, in UTC.
+        page_cap: How many rows a page has at most, whatever is asked for.
     """
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, page_cap: int) -> None:
         self.now = now
+        self.page_cap = page_cap
+        self.requests: list[Received] = []
         self.dags: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, dict[str, dict[str, Any]]] = {}
         self.assets: dict[str, dict[str, Any]] = {}

@@ -55,6 +55,7 @@ class Fake(Protocol):
     """What answers."""
 
     requests: list[Request]
+    bytes_sent: int
 
     def next_fault(self, operation: str) -> Fault | None:
         """Take the next fault of an operation."""
@@ -122,6 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, status: int, body: str, content_type: str, headers: Mapping[str, str]) -> None:
         content = body.encode()
+        self.fake.bytes_sent += len(content)
         self.send_response(status)
         for name, value in {"Content-Type": content_type, "Content-Length": len(content), **headers}.items():
             self.send_header(name, str(value))

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from airflow.providers.dagster import graphql
+from airflow.providers.dagster import answers, graphql, partition_cursors, run_answers, wire
+from airflow.providers.dagster.assets import (
+    AssetReference,
+    MappedAsset,
+    MappingIndex,
+    MomentInPartitions,
+    PartitionKeys,
+    Repository,
+)
 from airflow.providers.dagster.exchange import Call
-from airflow.providers.dagster.model import CodeLocation, EventPage, MappedAsset, Refusal, Run
+from airflow.providers.dagster.model import CodeLocation, EventPage, Materialized, Refusal, Run, Work
 
 __all__ = [
+    "assets",
     "events",
+    "jobs",
     "launch",
     "locations",
-    "mapped_assets",
+    "mapping_index",
+    "materializations",
     "materialized",
+    "partition_at",
+    "partition_dimensions",
+    "partition_keys",
+    "repository_mappings",
     "run",
     "runs",
     "terminate",
     "version",
 ]
+
+Keys = Iterable[Sequence[str]]
 
 _EVENTS_PER_PAGE = 1000
 _RUNS_PER_KEY = 100
@@ -30,14 +48,73 @@ def version() -> Call[str]:
     return Call(graphql.VERSION, {}, lambda data: str(data["version"]))
 
 
-def mapped_assets() -> Call[tuple[MappedAsset, ...]]:
-    """Ask for all assets that are mapped to an Airflow task."""
-    return Call(graphql.ASSETS, {}, graphql.parse_assets)
+def mapping_index(instance: str, dag_id: str) -> Call[MappingIndex]:
+    """Ask what the DAG asset of a DAG says is mapped to it; without a name of the instance there is none."""
+    keys = [(instance, wire.DAG_ASSET_PART, dag_id)] if instance else []
+    variables = {"dagAssets": graphql.asset_keys_input(keys)}
+    parse = partial(answers.parse_mapping_index, instance=instance, dag_id=dag_id)
+    return Call(graphql.MAPPING_INDEX, variables, parse)
+
+
+def repository_mappings(repository: Repository) -> Call[tuple[AssetReference, ...]]:
+    """Ask for all mapped assets of a repository: an answer as large as the repository."""
+    selector = {"repositoryLocationName": repository.location, "repositoryName": repository.name}
+    return Call(graphql.REPOSITORY_MAPPINGS, {"repository": selector}, answers.parse_repository_mappings)
+
+
+def assets(keys: Keys) -> Call[tuple[MappedAsset, ...]]:
+    """Ask for the assets with these keys; those that Dagster does not have are left out."""
+    return Call(graphql.MAPPED_ASSETS, {"keys": graphql.asset_keys_input(keys)}, answers.parse_assets)
+
+
+def partition_at(
+    keys: Keys, moment: int, *, newest: int
+) -> Call[Mapping[tuple[str, ...], MomentInPartitions]]:
+    """Ask for the partition keys of assets around a moment, in seconds since the epoch, and for some of the newest."""
+    variables = {
+        "keys": graphql.asset_keys_input(keys),
+        "before": partition_cursors.windows_until(moment),
+        "at": partition_cursors.windows_from(moment),
+        "after": partition_cursors.windows_from(moment + 1),
+        "limit": newest,
+    }
+    return Call(graphql.PARTITION_AT, variables, answers.parse_moments)
+
+
+def partition_keys(
+    keys: Keys, *, limit: int, cursor: str | None = None
+) -> Call[Mapping[tuple[str, ...], PartitionKeys]]:
+    """Ask for a page of the partition keys of assets."""
+    variables = {"keys": graphql.asset_keys_input(keys), "limit": limit, "cursor": cursor}
+    return Call(graphql.PARTITION_KEYS, variables, answers.parse_partition_keys)
+
+
+def partition_dimensions(keys: Keys) -> Call[Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]]]:
+    """Ask for all keys of each dimension of multi-dimensional partitions definitions."""
+    return Call(
+        graphql.PARTITION_DIMENSIONS, {"keys": graphql.asset_keys_input(keys)}, answers.parse_dimensions
+    )
+
+
+def materializations(key: Sequence[str], partition: str | None, after: float) -> Call[tuple[str, ...]]:
+    """Ask for the last run that has materialized an asset after a moment, in seconds since the epoch."""
+    variables = {
+        "key": graphql.asset_key_input(key),
+        "partitions": None if partition is None else [partition],
+        "after": str(int(after * 1000)),
+    }
+    parse = partial(run_answers.parse_materializations, name="/".join(key))
+    return Call(graphql.MATERIALIZATIONS, variables, parse)
+
+
+def jobs() -> Call[tuple[Work, ...]]:
+    """Ask for all jobs, each as what a run of it would be."""
+    return Call(graphql.JOBS, {}, answers.parse_jobs)
 
 
 def locations() -> Call[tuple[CodeLocation, ...]]:
     """Ask for all code locations."""
-    return Call(graphql.LOCATIONS, {}, graphql.parse_locations)
+    return Call(graphql.LOCATIONS, {}, answers.parse_locations)
 
 
 def runs(tags: Mapping[str, str]) -> Call[tuple[Run, ...]]:
@@ -47,24 +124,23 @@ def runs(tags: Mapping[str, str]) -> Call[tuple[Run, ...]]:
 
 def run(run_id: str) -> Call[Run]:
     """Ask for one run."""
-    return Call(graphql.RUN, {"runId": run_id}, graphql.parse_run, run_id)
+    return Call(graphql.RUN, {"runId": run_id}, run_answers.parse_run, run_id)
 
 
-def materialized(run_id: str) -> Call[tuple[str, ...]]:
-    """Ask for the keys of the assets that a run has materialized."""
-    return Call(graphql.RUN_ASSETS, {"runId": run_id}, graphql.parse_run_assets, run_id)
+def materialized(run_id: str) -> Call[tuple[Materialized, ...]]:
+    """Ask for the assets that a run has materialized, and the values that they publish."""
+    return Call(graphql.RUN_ASSETS, {"runId": run_id}, run_answers.parse_run_assets, run_id)
 
 
 def events(run_id: str, cursor: str | None) -> Call[EventPage]:
     """Ask for what a page of the events of a run says about its failure."""
     variables = {"runId": run_id, "cursor": cursor, "limit": _EVENTS_PER_PAGE}
-    return Call(graphql.EVENTS, variables, graphql.parse_events, run_id)
+    return Call(graphql.EVENTS, variables, run_answers.parse_events, run_id)
 
 
-def launch(assets: tuple[MappedAsset, ...], tags: Mapping[str, str]) -> Call[Run]:
-    """Order one run for assets of one code location. Not idempotent: never make this call twice unthinkingly."""
-    variables = graphql.launch_variables(assets[0], [asset.key for asset in assets], tags)
-    return Call(graphql.LAUNCH, variables, graphql.parse_launch)
+def launch(work: Work, tags: Mapping[str, str]) -> Call[Run]:
+    """Order one run. Not idempotent: never make this call twice unthinkingly."""
+    return Call(graphql.LAUNCH, graphql.launch_variables(work, tags), run_answers.parse_launch)
 
 
 def terminate(run_id: str) -> Call[None]:
@@ -73,12 +149,12 @@ def terminate(run_id: str) -> Call[None]:
 
 
 def _oldest_first(data: Mapping[str, Any]) -> tuple[Run, ...] | Refusal:
-    answer = graphql.parse_runs(data)
+    answer = run_answers.parse_runs(data)
     return answer if isinstance(answer, Refusal) else answer[::-1]
 
 
 def _terminated(data: Mapping[str, Any]) -> Refusal | None:
-    answer = graphql.parse_terminate(data)
+    answer = run_answers.parse_terminate(data)
     if answer is not None and answer.type_name in {"TerminateRunFailure", "RunNotFoundError"}:
         return None
     return answer

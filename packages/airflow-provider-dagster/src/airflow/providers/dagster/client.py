@@ -10,7 +10,7 @@ import httpx
 from airflow.providers.dagster import calls
 from airflow.providers.dagster.exceptions import DagsterLaunchRefused
 from airflow.providers.dagster.exchange import MAX_BYTES, Call, DagsterAddress, Exchange, is_loopback
-from airflow.providers.dagster.model import CodeLocation, MappedAsset, Refusal, Run
+from airflow.providers.dagster.model import CodeLocation, Failure, Materialized, Refusal, Run, Work
 
 __all__ = ["MAX_BYTES", "DagsterAddress", "DagsterClient", "is_loopback"]
 
@@ -48,10 +48,6 @@ class DagsterClient:
         """Ask for Dagster's version, the cheapest question there is."""
         return self.ask(calls.version())
 
-    def mapped_assets(self) -> tuple[MappedAsset, ...]:
-        """Ask for all assets that are mapped to an Airflow task."""
-        return self.ask(calls.mapped_assets())
-
     def locations(self) -> tuple[CodeLocation, ...]:
         """Ask for all code locations."""
         return self.ask(calls.locations())
@@ -72,38 +68,37 @@ class DagsterClient:
         """
         return self.ask(calls.run(run_id))
 
-    def materialized(self, run_id: str) -> tuple[str, ...]:
-        """Ask for the keys of the assets that a run has materialized."""
+    def materialized(self, run_id: str) -> tuple[Materialized, ...]:
+        """Ask for the assets that a run has materialized, and the values that they publish."""
         return self.ask(calls.materialized(run_id))
 
-    def failure(self, run_id: str) -> str:
-        """Ask why a run failed: its failed steps with their errors, else what ended the run."""
+    def failure(self, run_id: str) -> Failure:
+        """Ask why a run failed: its failed steps with their errors, and what ended the run."""
         cursor, reason = None, ""
         for _ in range(_FAILURE_PAGES):
             page = self.ask(calls.events(run_id, cursor))
-            if page.step_failures:
-                return "; ".join(page.step_failures)
+            if page.failed_steps:
+                return Failure(page.failed_steps, "; ".join(map(str, page.failed_steps)))
             reason = page.run_failure or reason
             cursor = page.cursor
             if not page.has_more:
                 break
-        return reason or "Dagster gives no reason"
+        return Failure((), reason or "Dagster gives no reason")
 
-    def launch(self, assets: tuple[MappedAsset, ...], tags: Mapping[str, str]) -> Run:
-        """Launch one run for assets of one code location. Not idempotent: never call it twice unthinkingly.
+    def launch(self, work: Work, tags: Mapping[str, str]) -> Run:
+        """Launch one run. Not idempotent: never call it twice unthinkingly.
 
         Raises:
             DagsterLaunchRefused: Dagster said no; there is no run.
             DagsterApiError: There may be a run, unless `delivered` is false.
         """
-        call = calls.launch(assets, tags)
+        call = calls.launch(work, tags)
         answer = self._answer(call)
         # A PythonError is no refusal: Dagster stumbled, perhaps after it had stored the run.
         if isinstance(answer, Refusal) and answer.type_name != "PythonError":
-            names = ", ".join(asset.name for asset in assets)
             raise DagsterLaunchRefused(
-                f"Dagster at {self.address.url} does not launch a run of {names} in code location "
-                f"{assets[0].location!r}: {answer.message} ({answer.type_name})."
+                f"Dagster at {self.address.url} does not launch a run of {work.name} in code location "
+                f"{work.location!r}: {answer.message} ({answer.type_name})."
             )
         return self._exchange.granted(call, answer)
 

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 from airflow.providers.common.compat.sdk import DAG, BaseOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
-from airflow.sdk.definitions._internal.contextmanager import DagContext
+
+from airflow.providers.dagster.version_compat import AIRFLOW_3
+
+if AIRFLOW_3:
+    from airflow.sdk.definitions._internal.contextmanager import DagContext
+
+    def _outside_groups() -> AbstractContextManager[None]:  # pyright: ignore[reportRedeclaration] - Airflow 2 below
+        """Do nothing: Airflow 3 gives no group to an operator without a DAG."""
+        return nullcontext()
+
+    _push, _pop = DagContext.push, DagContext.pop
+else:
+    from airflow.models.dag import DagContext  # pyright: ignore - Airflow 2
+    from airflow.utils.task_group import TaskGroupContext  # pyright: ignore - Airflow 2
+
+    @contextmanager
+    def _outside_groups() -> Generator[None]:
+        """Hide the open task group, which Airflow 2 gives even to an operator without a DAG."""
+        was_active = TaskGroupContext.active
+        TaskGroupContext.push_context_managed_task_group(None)
+        try:
+            yield
+        finally:
+            TaskGroupContext.pop_context_managed_task_group()
+            TaskGroupContext.active = was_active
+
+    _push, _pop = DagContext.push_context_managed_dag, DagContext.pop_context_managed_dag
 
 __all__ = ["build_outside_dags", "registered_dags"]
 
@@ -23,11 +50,12 @@ def build_outside_dags(build: Callable[[], Built]) -> Built:
         The operator; its id is the one that was passed, without the prefix of a group.
     """
     # Airflow does the same where it needs a loose operator; there is no public way.
-    DagContext.push(None)  # pyright: ignore[reportArgumentType] - the stack is typed for DAGs alone
+    _push(None)  # pyright: ignore[reportArgumentType] - the stack is typed for DAGs alone
     try:
-        return build()
+        with _outside_groups():
+            return build()
     finally:
-        DagContext.pop()
+        _pop()
 
 
 def registered_dags(module_name: str) -> list[DAG]:

@@ -59,7 +59,7 @@ class DagsterRunEvent:
         Raises:
             DagsterError: It is not an event of this provider; nobody knows how the runs ended.
         """
-        fields = cast("Mapping[str, Any]", value if isinstance(value, dict) else {})
+        fields = _fields(value)
         try:
             run_ids = tuple(str(run_id) for run_id in fields["run_ids"])
             event = cls(
@@ -70,6 +70,10 @@ class DagsterRunEvent:
         if not run_ids or not event.launch_key:
             raise _unknown(value)
         return event
+
+
+def _fields(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _unknown(value: object) -> DagsterError:

@@ -14,6 +14,7 @@ __all__ = [
     "DagsterRunDeleted",
     "DagsterRunFailed",
     "InvalidDagsterConnection",
+    "InvalidPartition",
     "MigrationStateError",
     "NothingToRun",
 ]
@@ -82,6 +83,10 @@ class NothingToRun(DagsterError, AirflowFailException):
 
 class AmbiguousAssets(DagsterError, AirflowFailException):
     """The assets that are mapped to a task cannot be told apart from those of somebody else."""
+
+
+class InvalidPartition(DagsterError, AirflowFailException):
+    """An asset does not have the partition that a task is for."""
 
 
 class InvalidDagsterConnection(DagsterError, AirflowFailException):

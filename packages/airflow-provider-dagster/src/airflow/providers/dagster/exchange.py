@@ -33,16 +33,20 @@ class DagsterAddress:
     Args:
         url: Address of the webserver, without a slash at its end.
         conn_id: The Airflow connection that says so, for messages.
-        token: API token of Dagster+, empty for a Dagster that asks for none.
+        headers: What gets in, such as an API token; none for a Dagster that asks for nothing.
         timeout: Seconds to wait for an answer; a launch can take half a minute on a busy machine.
+        connect_timeout: Seconds to wait for a connection.
         ca_bundle: File with the certificates to trust, empty for those of the system.
+        proxy: Address of an HTTP proxy, empty for that of the environment, if there is one.
     """
 
     url: str
     conn_id: str
-    token: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     timeout: float = 60.0
+    connect_timeout: float = CONNECT_SECONDS
     ca_bundle: str = ""
+    proxy: str = field(default="", repr=False)
 
     def run_url(self, run_id: str) -> str:
         """Address of the page of one run."""
@@ -94,12 +98,11 @@ class Exchange:
             OSError: The bundle of certificates cannot be read.
         """
         address = self.address
-        headers = {"User-Agent": f"apache-airflow-providers-dagster/{__version__}"}
-        if address.token:
-            headers["Dagster-Cloud-Api-Token"] = address.token
+        agent = {"User-Agent": f"apache-airflow-providers-dagster/{__version__}"}
         return {
-            "headers": headers,
-            "timeout": httpx.Timeout(address.timeout, connect=CONNECT_SECONDS),
+            "headers": {**agent, **address.headers},
+            "timeout": httpx.Timeout(address.timeout, connect=address.connect_timeout),
+            "proxy": address.proxy or None,
             "verify": ssl.create_default_context(cafile=address.ca_bundle) if address.ca_bundle else True,
             "follow_redirects": False,
             # A proxy of the environment has no business with this machine itself.

@@ -1,54 +1,121 @@
-"""The GraphQL documents that this provider sends to Dagster, and how their answers are read."""
+"""The GraphQL documents that this provider sends to Dagster, and their variables."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from airflow.providers.dagster import wire
-from airflow.providers.dagster.model import (
-    AssetMapping,
-    CodeLocation,
-    EventPage,
-    MappedAsset,
-    Refusal,
-    Run,
-    RunStatus,
-)
+from airflow.providers.dagster.model import Work
 
 __all__ = [
-    "ASSETS",
     "DOCUMENTS",
     "EVENTS",
+    "JOBS",
     "LAUNCH",
     "LOCATIONS",
+    "MAPPED_ASSETS",
+    "MAPPING_INDEX",
+    "MATERIALIZATIONS",
+    "PARTITION_AT",
+    "PARTITION_DIMENSIONS",
+    "PARTITION_KEYS",
+    "REPOSITORY_MAPPINGS",
     "RUN",
     "RUNS",
     "RUN_ASSETS",
     "TERMINATE",
     "VERSION",
+    "asset_key_input",
+    "asset_keys_input",
     "launch_variables",
-    "parse_assets",
-    "parse_events",
-    "parse_launch",
-    "parse_locations",
-    "parse_run",
-    "parse_run_assets",
-    "parse_runs",
-    "parse_terminate",
     "runs_variables",
 ]
 
 VERSION = "query AirflowVersion { version }"
 
-ASSETS = """query AirflowAssets {
-  assetNodes {
-    assetKey { path }
-    isExecutable
-    isPartitioned
+MAPPING_INDEX = """query AirflowMappingIndex($dagAssets: [AssetKeyInput!]!) {
+  assetNodes(assetKeys: $dagAssets) {
     repository { name location { name } }
     metadataEntries { ... on JsonMetadataEntry { label jsonString } }
+  }
+  workspaceOrError {
+    __typename
+    ... on Workspace {
+      locationEntries {
+        name
+        versionKey
+        updatedTimestamp
+        locationOrLoadError { __typename ... on RepositoryLocation { repositories { name } } }
+      }
+    }
+    ... on PythonError { message }
+  }
+}"""
+
+REPOSITORY_MAPPINGS = """query AirflowRepositoryMappings($repository: RepositorySelector!) {
+  repositoryOrError(repositorySelector: $repository) {
+    __typename
+    ... on Repository {
+      assetNodes {
+        assetKey { path }
+        metadataEntries { ... on JsonMetadataEntry { label jsonString } }
+      }
+    }
+    ... on Error { message }
+  }
+}"""
+
+MAPPED_ASSETS = """query AirflowMappedAssets($keys: [AssetKeyInput!]!) {
+  assetNodes(assetKeys: $keys) {
+    assetKey { path }
+    isExecutable
+    partitionDefinition { type fmt dimensionTypes { name } }
+    repository { name location { name } }
+    metadataEntries { ... on JsonMetadataEntry { label jsonString } }
+  }
+}"""
+
+PARTITION_AT = """query AirflowPartitionAt(
+  $keys: [AssetKeyInput!]!, $before: String!, $at: String!, $after: String!, $limit: Int!
+) {
+  assetNodes(assetKeys: $keys) {
+    assetKey { path }
+    oldest: partitionKeyConnection(limit: 1, ascending: true) { results cursor }
+    newest: partitionKeyConnection(limit: $limit, ascending: false) { results cursor }
+    before: partitionKeyConnection(limit: 1, ascending: false, cursor: $before) { results cursor }
+    at: partitionKeyConnection(limit: 1, ascending: true, cursor: $at) { results }
+    after: partitionKeyConnection(limit: 1, ascending: true, cursor: $after) { results }
+  }
+}"""
+
+PARTITION_KEYS = """query AirflowPartitionKeys($keys: [AssetKeyInput!]!, $limit: Int!, $cursor: String) {
+  assetNodes(assetKeys: $keys) {
+    assetKey { path }
+    partitionKeyConnection(limit: $limit, ascending: true, cursor: $cursor) { results cursor hasMore }
+  }
+}"""
+
+PARTITION_DIMENSIONS = """query AirflowPartitionDimensions($keys: [AssetKeyInput!]!) {
+  assetNodes(assetKeys: $keys) {
+    assetKey { path }
+    partitionKeysByDimension { name partitionKeys }
+  }
+}"""
+
+JOBS = """query AirflowJobs {
+  workspaceOrError {
+    __typename
+    ... on Workspace {
+      locationEntries {
+        name
+        locationOrLoadError {
+          __typename
+          ... on RepositoryLocation { repositories { name jobs { name } } }
+        }
+      }
+    }
+    ... on PythonError { message }
   }
 }"""
 
@@ -98,8 +165,35 @@ RUN = """query AirflowRun($runId: ID!) {
 RUN_ASSETS = """query AirflowRunAssets($runId: ID!) {
   runOrError(runId: $runId) {
     __typename
-    ... on Run { assetMaterializations { assetKey { path } } }
+    ... on Run {
+      assetMaterializations {
+        assetKey { path }
+        metadataEntries {
+          __typename
+          label
+          ... on BoolMetadataEntry { boolValue }
+          ... on FloatMetadataEntry { floatValue }
+          ... on IntMetadataEntry { intRepr }
+          ... on JsonMetadataEntry { jsonString }
+          ... on TextMetadataEntry { text }
+        }
+      }
+    }
     ... on Error { message }
+  }
+}"""
+
+MATERIALIZATIONS = """query AirflowMaterializations($key: AssetKeyInput!, $partitions: [String!], $after: String!) {
+  assetOrError(assetKey: $key) {
+    __typename
+    ... on Asset {
+      hasDefinitionOrRecord
+      assetMaterializations(partitions: $partitions, afterTimestampMillis: $after, limit: 1) {
+        runId
+        timestamp
+      }
+    }
+    ... on AssetNotFoundError { message }
   }
 }"""
 
@@ -111,7 +205,7 @@ EVENTS = """query AirflowRunEvents($runId: ID!, $cursor: String, $limit: Int!) {
       hasMore
       events {
         __typename
-        ... on ExecutionStepFailureEvent { stepKey error { message causes { message } } }
+        ... on ExecutionStepFailureEvent { stepKey error { message stack causes { message stack } } }
         ... on RunFailureEvent { message error { message causes { message } } }
         ... on RunCanceledEvent { message }
       }
@@ -128,30 +222,41 @@ TERMINATE = """mutation AirflowTerminate($runId: String!) {
   }
 }"""
 
-DOCUMENTS = (ASSETS, EVENTS, LAUNCH, LOCATIONS, RUN, RUNS, RUN_ASSETS, TERMINATE, VERSION)
+DOCUMENTS = (
+    *(EVENTS, JOBS, LAUNCH, LOCATIONS, MAPPED_ASSETS, MAPPING_INDEX, MATERIALIZATIONS),
+    *(PARTITION_AT, PARTITION_DIMENSIONS, PARTITION_KEYS, REPOSITORY_MAPPINGS),
+    *(RUN, RUNS, RUN_ASSETS, TERMINATE, VERSION),
+)
 """Every document, for tests that hold them against Dagster's schema."""
 
-_ASSET_JOB = "__ASSET_JOB"
+
+def asset_key_input(key: Sequence[str]) -> dict[str, Any]:
+    """Write the key of an asset as GraphQL takes it."""
+    return {"path": list(key)}
 
 
-def launch_variables(
-    asset: MappedAsset, keys: Iterable[Sequence[str]], tags: Mapping[str, str]
-) -> dict[str, Any]:
-    """Variables of LAUNCH: these assets, through the implicit job of the location that `asset` is in."""
-    # No `assetCheckSelection`: only its absence runs the checks of the assets.
-    selector = {
-        "repositoryLocationName": asset.location,
-        "repositoryName": asset.repository,
-        "pipelineName": _ASSET_JOB,
-        "assetSelection": [{"path": list(key)} for key in keys],
+def asset_keys_input(keys: Iterable[Sequence[str]]) -> list[dict[str, Any]]:
+    """Write the keys of assets as GraphQL takes them."""
+    return [asset_key_input(key) for key in keys]
+
+
+def launch_variables(work: Work, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Variables of LAUNCH: this work, in a run with its tags and these, which win."""
+    selector: dict[str, Any] = {
+        "repositoryLocationName": work.location,
+        "repositoryName": work.repository,
+        "pipelineName": work.job,
     }
-    metadata = {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
+    if work.asset_keys:
+        # No `assetCheckSelection`: only its absence runs the checks of the assets.
+        selector["assetSelection"] = asset_keys_input(work.asset_keys)
+    all_tags = {**work.tags, **tags}
     return {
         "params": {
             "mode": "default",
-            "runConfigData": "{}",
+            "runConfigData": json.dumps(work.run_config),
             "selector": selector,
-            "executionMetadata": metadata,
+            "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in all_tags.items()]},
         }
     }
 
@@ -159,134 +264,3 @@ def launch_variables(
 def runs_variables(tags: Mapping[str, str], *, limit: int) -> dict[str, Any]:
     """Variables of RUNS: the newest runs that carry all of these tags."""
     return {"filter": {"tags": [{"key": k, "value": v} for k, v in tags.items()]}, "limit": limit}
-
-
-def parse_assets(data: Mapping[str, Any]) -> tuple[MappedAsset, ...]:
-    """Take the mapped assets out of the answer to ASSETS; the others are not of interest."""
-    return tuple(asset for node in data["assetNodes"] if (asset := _asset(node)).mappings)
-
-
-def parse_locations(data: Mapping[str, Any]) -> tuple[CodeLocation, ...]:
-    """Take the code locations, and what keeps some from being loaded, out of the answer to LOCATIONS."""
-    workspace = data["workspaceOrError"]
-    if workspace["__typename"] != "Workspace":
-        return (CodeLocation("(workspace)", _message(workspace)),)
-    return tuple(map(_location, workspace["locationEntries"]))
-
-
-def parse_launch(data: Mapping[str, Any]) -> Run | Refusal:
-    """Take the run, or why there is none, out of the answer to LAUNCH."""
-    answer = data["launchRun"]
-    return _run(answer["run"]) if answer["__typename"] == "LaunchRunSuccess" else _refusal(answer)
-
-
-def parse_runs(data: Mapping[str, Any]) -> tuple[Run, ...] | Refusal:
-    """Take the runs, newest first, out of the answer to RUNS."""
-    answer = data["runsOrError"]
-    return tuple(map(_run, answer["results"])) if answer["__typename"] == "Runs" else _refusal(answer)
-
-
-def parse_run(data: Mapping[str, Any]) -> Run | Refusal:
-    """Take the run out of the answer to RUN."""
-    answer = data["runOrError"]
-    return _run(answer) if answer["__typename"] == "Run" else _refusal(answer)
-
-
-def parse_run_assets(data: Mapping[str, Any]) -> tuple[str, ...] | Refusal:
-    """Take the keys of the materialized assets, sorted and each once, out of the answer to RUN_ASSETS."""
-    answer = data["runOrError"]
-    if answer["__typename"] != "Run":
-        return _refusal(answer)
-    keys = (event["assetKey"] for event in answer["assetMaterializations"])
-    return tuple(sorted({"/".join(key["path"]) for key in keys if key}))
-
-
-def parse_events(data: Mapping[str, Any]) -> EventPage | Refusal:
-    """Take the failures out of the answer to EVENTS."""
-    answer = data["logsForRun"]
-    if answer["__typename"] != "EventConnection":
-        return _refusal(answer)
-    events: list[dict[str, Any]] = answer["events"]
-    steps = [e for e in events if e["__typename"] == "ExecutionStepFailureEvent"]
-    ends = [e for e in events if e["__typename"] in {"RunFailureEvent", "RunCanceledEvent"}]
-    return EventPage(
-        step_failures=tuple(f"step {event['stepKey']!r}: {_cause(event)}" for event in steps),
-        run_failure=_cause(ends[-1]) if ends else "",
-        cursor=answer["cursor"],
-        has_more=answer["hasMore"],
-    )
-
-
-def parse_terminate(data: Mapping[str, Any]) -> Refusal | None:
-    """Take the reason why a run was not terminated out of the answer to TERMINATE, None when it was."""
-    answer = data["terminateRun"]
-    return None if answer["__typename"] == "TerminateRunSuccess" else _refusal(answer)
-
-
-def _asset(node: Mapping[str, Any]) -> MappedAsset:
-    repository = node["repository"]
-    return MappedAsset(
-        key=tuple(node["assetKey"]["path"]),
-        location=repository["location"]["name"],
-        repository=repository["name"],
-        is_executable=node["isExecutable"],
-        is_partitioned=node["isPartitioned"],
-        mappings=tuple(_mappings(node["metadataEntries"])),
-    )
-
-
-def _mappings(entries: Iterable[Mapping[str, Any]]) -> Iterator[AssetMapping]:
-    """Read the mapping metadata; an entry that is not one is nobody's mapping."""
-    for entry in entries:
-        if entry.get("label") != wire.TASK_MAPPING_METADATA_KEY:
-            continue
-        value: object = json.loads(entry["jsonString"])
-        for item in cast("list[object]", value) if isinstance(value, list) else ():
-            mapping = _mapping(item)
-            if mapping is not None:
-                yield mapping
-
-
-def _mapping(item: object) -> AssetMapping | None:
-    if not isinstance(item, dict):
-        return None
-    fields = cast("dict[object, object]", item)
-    values = [fields.get(field) for field in (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD, wire.TASK_ID_FIELD)]
-    texts = [value for value in values if isinstance(value, str)]
-    return AssetMapping(*texts) if len(texts) == len(values) else None
-
-
-def _location(entry: Mapping[str, Any]) -> CodeLocation:
-    loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
-    if entry["loadStatus"] != "LOADED":
-        return CodeLocation(entry["name"], "it is still loading")
-    return CodeLocation(entry["name"], _message(loaded) if loaded.get("__typename") == "PythonError" else "")
-
-
-def _run(node: Mapping[str, Any]) -> Run:
-    origin: dict[str, str] = node["repositoryOrigin"] or {}
-    return Run(
-        run_id=node["runId"],
-        status=RunStatus(node["status"]),
-        location=origin.get("repositoryLocationName", ""),
-        repository=origin.get("repositoryName", ""),
-        tags={tag["key"]: tag["value"] for tag in node["tags"]},
-    )
-
-
-def _refusal(answer: Mapping[str, Any]) -> Refusal:
-    return Refusal(answer["__typename"], _message(answer))
-
-
-def _message(answer: Mapping[str, Any]) -> str:
-    reasons = [answer.get("message"), *(error["message"] for error in answer.get("errors", ()))]
-    return " ".join(str(reason).strip() for reason in reasons if reason) or "no reason given"
-
-
-def _cause(event: Mapping[str, Any]) -> str:
-    """The innermost error, which is the user's own; Dagster wraps it in its framework's."""
-    error = event.get("error")
-    if not error:
-        return str(event.get("message") or "no reason given").strip()
-    causes = error["causes"] or [error]
-    return str(causes[-1]["message"]).strip()

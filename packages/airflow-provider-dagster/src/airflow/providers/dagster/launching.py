@@ -4,38 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from airflow.providers.dagster import wire
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.exceptions import DagsterApiError, DagsterError, DagsterLaunchRefused
-from airflow.providers.dagster.model import MappedAsset, Run, RunStatus
+from airflow.providers.dagster.intents import NOTE_SECONDS, Intents
+from airflow.providers.dagster.model import Run, RunStatus, Work
 from airflow.providers.dagster.patience import PATIENCE_BEFORE_LAUNCH, PATIENCE_WHILE_RUNNING, Patience
 from airflow.providers.dagster.ports import Clock, Log
 
-__all__ = ["Attempt", "Intents", "Launcher", "choose_run", "raise_if_not_loaded"]
+__all__ = ["Attempt", "Launcher", "choose_run", "raise_if_not_loaded"]
 
 SETTLE_SECONDS = 60.0
-"""How long a run may take to show up after its launch went unanswered."""
+"""How long a run may take to show up after its launch has left without an answer."""
 SETTLE_POLL_SECONDS = 2.0
 LAUNCHES = 3
 """How often to launch, each time after a whole settle window without a run."""
-
-
-class Intents(Protocol):
-    """Remembers across the tries of a task when a launch was sent whose answer is not in yet."""
-
-    def get(self) -> float | None:
-        """When the launch was sent, None when none is open."""
-        ...
-
-    def set(self, sent: float) -> None:
-        """Remember that a launch is about to be sent."""
-        ...
-
-    def clear(self) -> None:
-        """Forget it: the answer is in."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -128,8 +112,28 @@ def raise_if_not_loaded(dagster: DagsterClient, patience: Patience, error: Dagst
         raise DagsterError(f"{error} Code locations of Dagster are not loaded, {reasons}.") from error
 
 
+@dataclass(frozen=True)
+class _Sight:
+    """What Dagster shows of a task instance: the runs of its launch key in one place, and all others, oldest first."""
+
+    own: tuple[Run, ...]
+    others: tuple[Run, ...]
+    tries: frozenset[int]
+    """The tries that have launched a run in this place, in whatever generation."""
+
+
 class Launcher:
     """Finds or launches the runs of one attempt.
+
+    What makes a second run impossible while one attempt lives at a time (two attempts that live at once, after a
+    network split, are beyond what a client can prevent):
+
+    1. A launch leaves only after a look for the runs of its launch key.
+    2. A launch that may have arrived without an answer is followed by looks for a settle window, before another.
+    3. So is a launch of an earlier try whose process died before the answer. Airflow 3.3 stores the intent to launch.
+       Before 3.3 a try after the first has to assume such a launch, unless it sees a run that the try before it has
+       launched: then that launch has been answered by its run, and a try makes no other one for the same assets.
+    4. What still lives of earlier generations is ended before a launch, after the settle window.
 
     Args:
         dagster: The Dagster instance.
@@ -148,13 +152,13 @@ class Launcher:
         self._clock = clock
         self._log = log
         self._patience = Patience(PATIENCE_BEFORE_LAUNCH, clock, log)
-        self._open_intent = intents.get()
+        self._open_since = intents.latest()
 
-    def attach_or_launch(self, assets: tuple[MappedAsset, ...]) -> Run:
-        """Follow the run that stands for these assets already, or launch it.
+    def attach_or_launch(self, work: Work) -> Run:
+        """Follow the run that stands for this work already, or launch it.
 
         Args:
-            assets: Assets of one code location.
+            work: What to launch.
 
         Returns:
             The run, in any state.
@@ -163,23 +167,27 @@ class Launcher:
             DagsterLaunchRefused: Dagster declined the launch.
             DagsterError: Dagster cannot be asked, or its code location is not loaded.
         """
-        found = self._existing(assets) or self._await_open_intent(assets)
+        found, sight = self._look(work)
+        open_since = None if self._attempt.try_number - 1 in sight.tries else self._open_since
+        if found is None and open_since is not None:
+            self._log.info("An earlier try may have launched a run that is not there yet. Looking for it.")
+            found, sight = self._settle(work, sight, since=open_since)
         if found is not None:
             self._log.info("Found Dagster run %s (%s) of this task.", found.run_id, found.status.value)
             return found
-        self._end_older_generations()
-        run = self._launch_until_clear(assets)
+        self._end_older_generations(sight)
+        run = self._launch_until_clear(work, sight)
         self._intents.clear()
         return run
 
-    def _launch_until_clear(self, assets: tuple[MappedAsset, ...]) -> Run:
+    def _launch_until_clear(self, work: Work, sight: _Sight) -> Run:
         unsure: DagsterApiError | None = None
         for _ in range(LAUNCHES):
-            answer = self._launch(assets)
+            answer = self._launch(work)
             if isinstance(answer, Run):
                 return answer
             unsure = answer
-            run = self._settle(assets, since=self._clock.now())
+            run, sight = self._settle(work, sight, since=self._clock.now())
             if run is not None:
                 return run
         raise DagsterError(
@@ -187,37 +195,42 @@ class Launcher:
             f"without a clear answer, and no run showed up. {unsure}"
         ) from unsure
 
-    def _existing(self, assets: tuple[MappedAsset, ...]) -> Run | None:
+    def _look(self, work: Work) -> tuple[Run | None, _Sight]:
+        """Look for the run to follow, once none of them is being canceled."""
         deadline = self._clock.now() + PATIENCE_WHILE_RUNNING
         while True:
-            run = choose_run(self._runs_of_key(assets[0]), self._attempt.try_number)
+            sight = self._sight(work)
+            run = choose_run(sight.own, self._attempt.try_number)
             if run is None or run.status is not RunStatus.CANCELING:
-                return run
+                return run, sight
             self._pause_until(deadline, run)
 
-    def _runs_of_key(self, asset: MappedAsset) -> list[Run]:
-        runs = self._patience.ask(lambda: self._dagster.runs({wire.LAUNCH_KEY_TAG: self._attempt.key}))
-        place = (asset.location, asset.repository)
-        return [run for run in runs if (run.location, run.repository) in {place, ("", "")}]
+    def _sight(self, work: Work) -> _Sight:
+        runs = self._patience.ask(lambda: self._dagster.runs(self._attempt.task_instance_tags))
+        places = {(work.location, work.repository), ("", "")}
+        here = [run for run in runs if (run.location, run.repository) in places]
+        key = self._attempt.key
+        return _Sight(
+            own=tuple(run for run in here if run.tags.get(wire.LAUNCH_KEY_TAG) == key),
+            others=tuple(run for run in runs if run.tags.get(wire.LAUNCH_KEY_TAG) != key),
+            tries=frozenset(run.try_number for run in here),
+        )
 
-    def _await_open_intent(self, assets: tuple[MappedAsset, ...]) -> Run | None:
-        """An earlier try died between sending a launch and hearing of it: its run may still show up."""
-        if self._open_intent is None:
-            return None
-        return self._settle(assets, since=min(self._open_intent, self._clock.now()))
-
-    def _settle(self, assets: tuple[MappedAsset, ...], *, since: float) -> Run | None:
-        while self._clock.now() < since + SETTLE_SECONDS:
+    def _settle(self, work: Work, sight: _Sight, *, since: float) -> tuple[Run | None, _Sight]:
+        """Look until a launch that left then at the latest must have made its run."""
+        # A clock elsewhere may be ahead of ours.
+        deadline = min(since, self._clock.now()) + SETTLE_SECONDS
+        while self._clock.now() < deadline:
             self._clock.sleep(SETTLE_POLL_SECONDS)
-            run = self._existing(assets)
+            run, sight = self._look(work)
             if run is not None:
-                return run
-        return None
+                return run, sight
+        return None, sight
 
-    def _launch(self, assets: tuple[MappedAsset, ...]) -> Run | DagsterApiError:
+    def _launch(self, work: Work) -> Run | DagsterApiError:
         """Launch once; an answer that leaves it open whether there is a run is handed back, not raised."""
         try:
-            return self._patience.ask(lambda: self._send(assets), again_if=_never_arrived)
+            return self._patience.ask(lambda: self._send(work), again_if=_never_arrived)
         except DagsterApiError as error:
             if not error.delivered:
                 raise
@@ -228,20 +241,27 @@ class Launcher:
             raise_if_not_loaded(self._dagster, self._patience, error)
             raise
 
-    def _send(self, assets: tuple[MappedAsset, ...]) -> Run:
-        self._intents.set(self._clock.now())
+    def _send(self, work: Work) -> Run:
+        self._note_intent()
         try:
-            return self._dagster.launch(assets, self._attempt.tags)
+            return self._dagster.launch(work, self._attempt.tags)
         except DagsterApiError as error:
             if not error.delivered:
                 self._intents.clear()
             raise
 
-    def _end_older_generations(self) -> None:
+    def _note_intent(self) -> None:
+        """Note when the launch leaves; again when that took so long that it might leave after its deadline."""
+        late = True
+        while late:
+            noted = self._clock.now()
+            self._intents.note(noted)
+            late = self._clock.now() > noted + NOTE_SECONDS
+
+    def _end_older_generations(self, sight: _Sight) -> None:
         """Terminate what runs for this task from before it was cleared: two must not run at once."""
-        runs = self._patience.ask(lambda: self._dagster.runs(self._attempt.task_instance_tags))
-        for run in runs:
-            if run.status.is_terminal or run.tags.get(wire.LAUNCH_KEY_TAG) == self._attempt.key:
+        for run in sight.others:
+            if run.status.is_terminal:
                 continue
             self._log.info(
                 "Terminating Dagster run %s, which is from before the task was cleared.", run.run_id

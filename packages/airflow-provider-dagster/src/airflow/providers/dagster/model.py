@@ -1,23 +1,31 @@
-"""What Dagster tells us, as frozen values: assets, runs, refusals."""
+"""What Dagster tells us about runs and what they are launched for, as frozen values; and refusals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from airflow.providers.dagster import wire
 
 __all__ = [
-    "AssetMapping",
+    "ASSET_JOB",
+    "PARTITION_TAG",
     "CodeLocation",
     "EventPage",
-    "MappedAsset",
+    "FailedStep",
+    "Failure",
+    "Materialized",
     "Refusal",
     "Run",
     "RunStatus",
+    "Work",
 ]
 
+ASSET_JOB = "__ASSET_JOB"
+"""The implicit job that has all assets of a repository."""
+PARTITION_TAG = "dagster/partition"
+"""Dagster's own tag: the partition that a run is for."""
 # Dagster's own tags, not ours.
 _WILL_RETRY_TAG = "dagster/will_retry"
 _RETRY_RUN_ID_TAG = "dagster/auto_retry_run_id"
@@ -54,29 +62,31 @@ class RunStatus(Enum):
 
 
 @dataclass(frozen=True)
-class AssetMapping:
-    """One Airflow task that an asset is mapped to."""
+class Work:
+    """What one Dagster run is launched for.
 
-    instance: str
-    dag_id: str
-    task_id: str
+    Args:
+        location: The code location.
+        repository: Its repository.
+        job: The job; that of all assets unless a job of its own is to run.
+        asset_keys: The assets to materialize; none for a whole job.
+        tags: Tags of the run beside those that name the task.
+        run_config: Dagster's run config.
+    """
 
-
-@dataclass(frozen=True)
-class MappedAsset:
-    """An asset that is mapped to Airflow tasks, and where Dagster defines it."""
-
-    key: tuple[str, ...]
     location: str
     repository: str
-    is_executable: bool
-    is_partitioned: bool
-    mappings: tuple[AssetMapping, ...]
+    job: str = ASSET_JOB
+    asset_keys: tuple[tuple[str, ...], ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    run_config: Mapping[str, object] = field(default_factory=dict[str, object])
 
     @property
     def name(self) -> str:
-        """The key as Dagster's UI writes it."""
-        return "/".join(self.key)
+        """What runs, for people."""
+        what = ", ".join("/".join(key) for key in self.asset_keys) or f"job {self.job}"
+        partition = self.tags.get(PARTITION_TAG)
+        return f"{what} (partition {partition})" if partition else what
 
 
 @dataclass(frozen=True)
@@ -129,10 +139,57 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Materialized:
+    """An asset that a run has materialized.
+
+    Args:
+        key: The key as Dagster's UI writes it.
+        has_value: Whether it publishes a value for the Airflow task.
+        value: That value.
+    """
+
+    key: str
+    has_value: bool = False
+    value: object = None
+
+
+@dataclass(frozen=True)
+class FailedStep:
+    """A step of a run that failed.
+
+    Args:
+        name: Key of the step.
+        reason: The innermost error, which is the user's own; Dagster wraps it in its framework's.
+        stack: Its traceback, empty when there is none.
+    """
+
+    name: str
+    reason: str
+    stack: str = ""
+
+    def __str__(self) -> str:
+        """Say it in half a sentence."""
+        return f"step {self.name!r}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed.
+
+    Args:
+        steps: Its failed steps.
+        reason: All of it in half a sentence.
+    """
+
+    steps: tuple[FailedStep, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class EventPage:
     """What one page of a run's events says about its failure."""
 
-    step_failures: tuple[str, ...]
+    failed_steps: tuple[FailedStep, ...]
     run_failure: str
     cursor: str
     has_more: bool

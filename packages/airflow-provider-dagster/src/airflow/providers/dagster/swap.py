@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
-__all__ = ["KEPT", "OWN", "REFUSED", "Task", "refusal", "swap"]
+from airflow.providers.dagster.version_compat import AIRFLOW_3
+
+__all__ = ["ARGUMENT_OF", "KEPT", "OWN", "REFUSED", "Task", "place", "swap"]
 
 Task = BaseOperator | MappedOperator
 
+_OF_AIRFLOW_2 = ("sla", "_task_display_property_value")
+_OF_AIRFLOW_3 = (
+    *("default_args", "retry_policy", "returns_dag_result", "render_template_as_native_obj"),
+    "_task_display_name",
+)
+
 KEPT = (
     *("owner", "email", "email_on_retry", "email_on_failure", "run_as_user"),
-    *("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay", "retry_policy"),
+    *("retries", "retry_delay", "retry_exponential_backoff", "max_retry_delay"),
     *("start_date", "end_date", "execution_timeout"),
     *("depends_on_past", "ignore_first_depends_on_past", "wait_for_downstream"),
     "wait_for_past_depends_before_skipping",
-    *("params", "default_args", "priority_weight", "weight_rule", "queue", "pool", "pool_slots", "resources"),
+    *("params", "priority_weight", "weight_rule", "queue", "pool", "pool_slots", "resources"),
     *(
         "executor",
         "executor_config",
@@ -25,45 +33,27 @@ KEPT = (
     *("on_execute_callback", "on_failure_callback", "on_success_callback"),
     *("on_retry_callback", "on_skipped_callback"),
     *("trigger_rule", "is_setup", "is_teardown", "on_failure_fail_dagrun"),  # the last after is_teardown
-    *("do_xcom_push", "multiple_outputs", "returns_dag_result", "render_template_as_native_obj"),
+    *("do_xcom_push", "multiple_outputs"),
     *("inlets", "outlets", "doc", "doc_md", "doc_json", "doc_yaml", "doc_rst"),
-    *("_task_display_name", "_logger_name", "allow_nested_operators"),
+    *("_logger_name", "allow_nested_operators"),
+    *(_OF_AIRFLOW_3 if AIRFLOW_3 else _OF_AIRFLOW_2),
 )
 """Attributes that the new operator takes over, in the order in which they are set."""
 
 REFUSED = ("_pre_execute_hook", "_post_execute_hook")
 """Attributes that belong to the work of the old operator: a task that has one is not swapped."""
 
-OWN = ("task_id", "dag", "task_group", "sla")
-"""Arguments of every operator that the swap itself sees to, or that Airflow 3 ignores."""
+OWN = ("task_id", "dag", "task_group", "default_args", "sla", "task_concurrency")
+"""Arguments of every operator that the swap itself sees to, or that this Airflow turns into others or ignores."""
 
-
-def refusal(task: Task) -> str | None:
-    """Say why a task cannot be proxied.
-
-    Args:
-        task: A task of a DAG.
-
-    Returns:
-        The reason as half a sentence, None when it can be.
-    """
-    if isinstance(task, MappedOperator):
-        return "it is a dynamically mapped task, and what its copies would run in Dagster is not known"
-    if task.get_closest_mapped_task_group() is not None:
-        return (
-            "it is in a dynamically mapped task group, and what its copies would run in Dagster is not known"
-        )
-    if task.inherits_from_skipmixin:
-        return "it decides what runs after it, and only Airflow can take that decision"
-    readers = sorted(str(node.node_id) for node in task.iter_mapped_dependants())
-    if readers:
-        return f"{', '.join(readers)} expands over its result, which Dagster does not return"
-    hooks = [
-        name.strip("_").removesuffix("_hook") for name in REFUSED if getattr(task, name, None) is not None
-    ]
-    if hooks:
-        return f"it has a {' and a '.join(hooks)} hook, which belongs to the work that Airflow did"
-    return None
+ARGUMENT_OF = {
+    "_task_display_name": "task_display_name",
+    "_task_display_property_value": "task_display_name",
+    "_logger_name": "logger_name",
+    "_pre_execute_hook": "pre_execute",
+    "_post_execute_hook": "post_execute",
+}
+"""The argument that sets an attribute, where it has another name."""
 
 
 def swap(dag: DAG, old: Task, new: BaseOperator) -> None:
@@ -77,6 +67,17 @@ def swap(dag: DAG, old: Task, new: BaseOperator) -> None:
     for name in KEPT:
         if hasattr(old, name) and not (name == "on_failure_fail_dagrun" and not old.is_teardown):
             setattr(new, name, getattr(old, name))
+    place(dag, old, new)
+
+
+def place(dag: DAG, old: Task, new: Task) -> None:
+    """Put `new`, which has the settings of `old` already, in its place: same edges, same group.
+
+    Args:
+        dag: The DAG of `old`.
+        old: The task to replace.
+        new: A task with the same id.
+    """
     new.upstream_task_ids = set(old.upstream_task_ids)
     new.downstream_task_ids = set(old.downstream_task_ids)
     new.task_group = old.task_group

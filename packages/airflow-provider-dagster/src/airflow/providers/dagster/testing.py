@@ -10,10 +10,23 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from airflow.providers.dagster import wire
+from airflow.providers.dagster._fake_assets import FakeAssets
 from airflow.providers.dagster._fake_http import Fault, GraphQLServer, Request
+from airflow.providers.dagster._fake_partitions import FakeDays, FakeDimensions, FakeKeys, FakePartitions
 
-__all__ = ["FakeClock", "FakeDagster", "FakeRun", "Fault", "Request"]
+__all__ = [
+    "FakeClock",
+    "FakeDagster",
+    "FakeDays",
+    "FakeDimensions",
+    "FakeKeys",
+    "FakePartitions",
+    "FakeRun",
+    "Fault",
+    "Request",
+]
 
+_STACK = '  File "orders.py", line 7, in orders\n'
 _TERMINAL = ("SUCCESS", "FAILURE", "CANCELED")
 
 
@@ -62,6 +75,8 @@ class FakeRun:
     asset_keys: list[list[str]] = field(default_factory=list[list[str]])
     location: str = "defs"
     repository: str = "__repository__"
+    job: str = "__ASSET_JOB"
+    run_config: dict[str, Any] = field(default_factory=dict[str, Any])
     step_error: str = "ValueError: boom"
     hidden_for: int = 0
     """How many look-ups by tag do not find the run yet."""
@@ -81,27 +96,27 @@ class FakeDagster:
     """A Dagster webserver on a free port of the loopback interface; use it as a context manager.
 
     Attributes:
-        assets: Nodes as Dagster answers them; see `add_asset`.
+        assets: What there is to run; see `add_asset`.
         runs: All runs by id, oldest first.
-        broken_locations: Name and error of the code locations that did not load.
-        loading_locations: Names of those that are loading.
+        published: What an asset that is materialized publishes for Airflow, by key: an entry of metadata.
         launch_statuses: What a launched run goes through.
         launch_tags: Tags that Dagster itself gives to a launched run.
         launch_refusal: Type name and message of the answer to a launch, when it is refused.
         hide_launched_for: How many look-ups by tag do not find a launched run yet.
         requests: All calls, in order.
+        bytes_sent: The bodies of all answers.
     """
 
     def __init__(self) -> None:
-        self.assets: list[dict[str, Any]] = []
+        self.assets = FakeAssets()
         self.runs: dict[str, FakeRun] = {}
-        self.broken_locations: dict[str, str] = {}
-        self.loading_locations: list[str] = []
+        self.published: dict[str, dict[str, Any]] = {}
         self.launch_statuses: Sequence[str] = ("QUEUED", "STARTED", "SUCCESS")
         self.launch_tags: dict[str, str] = {}
         self.launch_refusal: tuple[str, str] | None = None
         self.hide_launched_for = 0
         self.requests: list[Request] = []
+        self.bytes_sent = 0
         self._faults: dict[str, list[Fault]] = {}
         self._server = GraphQLServer(self)
 
@@ -122,25 +137,33 @@ class FakeDagster:
     def add_asset(
         self,
         key: str,
-        *tasks: tuple[str, str, str],
+        *tasks: tuple[str, ...],
         is_executable: bool = True,
-        is_partitioned: bool = False,
+        partitions: FakePartitions | None = None,
         location: str = "defs",
         repository: str = "__repository__",
     ) -> None:
-        """Define an asset, `a/b`, mapped to tasks: (Airflow instance, DAG id, task id)."""
+        """Define an asset, `a/b`, mapped to tasks, (Airflow instance, DAG id, task id), or DAGs, without the last."""
+        node = self.assets.add(key, location, repository, is_executable=is_executable)
         names = (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD, wire.TASK_ID_FIELD)
-        mapping = json.dumps([dict(zip(names, task, strict=True)) for task in tasks])
-        entry = {"label": wire.TASK_MAPPING_METADATA_KEY, "jsonString": mapping}
-        self.assets.append(
-            {
-                "assetKey": {"path": key.split("/")},
-                "isExecutable": is_executable,
-                "isPartitioned": is_partitioned,
-                "repository": {"name": repository, "location": {"name": location}},
-                "metadataEntries": [{}, entry] if tasks else [{}],
-            }
-        )
+        of_tasks = [dict(zip(names, task, strict=True)) for task in tasks if len(task) == len(names)]
+        of_dags = [dict(zip(names, task, strict=False)) for task in tasks if len(task) < len(names)]
+        for label, items in (
+            (wire.TASK_MAPPING_METADATA_KEY, of_tasks),
+            (wire.DAG_MAPPING_METADATA_KEY, of_dags),
+        ):
+            if items:
+                node["metadataEntries"].append({"label": label, "jsonString": json.dumps(items)})
+        if partitions:
+            self.assets.partitions[tuple(key.split("/"))] = partitions
+
+    def add_dag_asset(self, instance: str, dag_id: str, location: str = "defs") -> None:
+        """Define the asset of a DAG, which names what the location has mapped to it so far."""
+        self.assets.index(instance, dag_id, location)
+
+    def reload(self, location: str = "defs") -> None:
+        """Load a code location again."""
+        self.assets.versions[location] = self.assets.versions.get(location, 0) + 1
 
     def add_run(self, tags: Mapping[str, str], *statuses: str, **fields: Any) -> FakeRun:  # noqa: ANN401
         """Store a run; further fields are those of `FakeRun`."""
@@ -152,6 +175,16 @@ class FakeDagster:
         """Let the next calls of an operation, such as `AirflowLaunch`, go wrong, one for each fault."""
         self._faults.setdefault(operation, []).extend(faults)
 
+    @property
+    def broken_locations(self) -> dict[str, str]:
+        """Name and error of the code locations that did not load."""
+        return self.assets.broken_locations
+
+    @property
+    def loading_locations(self) -> list[str]:
+        """Names of the code locations that are loading."""
+        return self.assets.loading_locations
+
     def count(self, operation: str) -> int:
         """How often an operation was called."""
         return sum(request.operation == operation for request in self.requests)
@@ -160,12 +193,11 @@ class FakeDagster:
         """Do what an operation asks for and give the data of the answer."""
         answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "AirflowVersion": lambda _: {"version": "1.13.27"},
-            "AirflowAssets": lambda _: {"assetNodes": self.assets},
-            "AirflowLocations": lambda _: {"workspaceOrError": self._workspace()},
+            **self.assets.answers,
             "AirflowLaunch": lambda v: {"launchRun": self._launch(v["params"])},
             "AirflowRuns": lambda v: {"runsOrError": self._find(v["filter"]["tags"], v["limit"])},
             "AirflowRun": lambda v: {"runOrError": self._get(v["runId"], self._poll)},
-            "AirflowRunAssets": lambda v: {"runOrError": self._get(v["runId"], _materializations)},
+            "AirflowRunAssets": lambda v: {"runOrError": self._get(v["runId"], self._materializations)},
             "AirflowRunEvents": lambda v: {"logsForRun": self._get(v["runId"], _events)},
             "AirflowTerminate": lambda v: {"terminateRun": self._get(v["runId"], _terminate)},
         }
@@ -176,17 +208,6 @@ class FakeDagster:
         faults = self._faults.get(operation)
         return faults.pop(0) if faults else None
 
-    def _workspace(self) -> dict[str, Any]:
-        entries = [
-            *(_location(name, "LOADING", {}) for name in self.loading_locations),
-            *(
-                _location(name, "LOADED", {"__typename": "PythonError", "message": message})
-                for name, message in self.broken_locations.items()
-            ),
-            _location("defs", "LOADED", {"__typename": "RepositoryLocation"}),
-        ]
-        return {"__typename": "Workspace", "locationEntries": entries}
-
     def _launch(self, params: dict[str, Any]) -> dict[str, Any]:
         if self.launch_refusal:
             type_name, message = self.launch_refusal
@@ -195,7 +216,9 @@ class FakeDagster:
         run = self.add_run(
             {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]} | self.launch_tags,
             *self.launch_statuses,
-            asset_keys=[key["path"] for key in selector["assetSelection"]],
+            job=selector["pipelineName"],
+            run_config=json.loads(params["runConfigData"]),
+            asset_keys=[key["path"] for key in selector.get("assetSelection", ())],
             location=selector["repositoryLocationName"],
             repository=selector["repositoryName"],
             hidden_for=self.hide_launched_for,
@@ -214,13 +237,21 @@ class FakeDagster:
         run = self.runs.get(run_id)
         return show(run) if run else {"__typename": "RunNotFoundError", "message": f"no run {run_id}"}
 
+    def _materializations(self, run: FakeRun) -> dict[str, Any]:
+        made = [
+            {"assetKey": {"path": key}, "metadataEntries": self._metadata("/".join(key))}
+            for key in (run.asset_keys if run.status == "SUCCESS" else [])
+        ]
+        return {"__typename": "Run", "assetMaterializations": made}
+
+    def _metadata(self, key: str) -> list[dict[str, Any]]:
+        other = {"__typename": "TextMetadataEntry", "label": "path", "text": "/tmp"}  # noqa: S108 - a text
+        entry = self.published.get(key)
+        return [other, {"label": wire.RETURN_VALUE_METADATA_KEY, **entry}] if entry else [other]
+
     def _poll(self, run: FakeRun) -> dict[str, Any]:
         run.advance()
         return {"__typename": "Run", **_run(run)}
-
-
-def _location(name: str, status: str, loaded: dict[str, str]) -> dict[str, Any]:
-    return {"name": name, "loadStatus": status, "locationOrLoadError": loaded or None}
 
 
 def _run(run: FakeRun) -> dict[str, Any]:
@@ -232,13 +263,11 @@ def _run(run: FakeRun) -> dict[str, Any]:
     }
 
 
-def _materializations(run: FakeRun) -> dict[str, Any]:
-    keys = run.asset_keys if run.status == "SUCCESS" else []
-    return {"__typename": "Run", "assetMaterializations": [{"assetKey": {"path": key}} for key in keys]}
-
-
 def _events(run: FakeRun) -> dict[str, Any]:
-    error = {"message": "Error occurred while executing op.", "causes": [{"message": run.step_error}]}
+    error = {
+        "message": "Error occurred while executing op.",
+        "causes": [{"message": run.step_error, "stack": [_STACK]}],
+    }
     failure = {"__typename": "ExecutionStepFailureEvent", "stepKey": "orders", "error": error}
     ended = {"__typename": "RunCanceledEvent", "message": "The run was canceled."}
     events = {"FAILURE": [failure], "CANCELED": [ended]}.get(run.status, [])

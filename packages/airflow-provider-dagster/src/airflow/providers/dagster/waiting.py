@@ -13,6 +13,8 @@ from airflow.providers.dagster.steps import take
 
 __all__ = ["check_success", "wait_for_run"]
 
+_STEPS_SHOWN, _STACK_SHOWN = 20, 4000
+
 
 def wait_for_run(dagster: DagsterClient, run: Run, clock: Clock, log: Log) -> Run:
     """Ask for a run until it has ended, and with it what Dagster retries of it by itself.
@@ -34,12 +36,13 @@ def wait_for_run(dagster: DagsterClient, run: Run, clock: Clock, log: Log) -> Ru
     return take(Following(dagster.address, clock, log).to_end(run), dagster, clock)
 
 
-def check_success(dagster: DagsterClient, runs: Sequence[Run]) -> None:
-    """Raise for the first run that did not end well.
+def check_success(dagster: DagsterClient, runs: Sequence[Run], log: Log) -> None:
+    """Raise for the first run that did not end well, with its failed steps in the log.
 
     Args:
         dagster: The Dagster instance.
         runs: Runs that have ended.
+        log: Log of the task; gets the traceback of each failed step.
 
     Raises:
         DagsterRunFailed: With Dagster's own reason.
@@ -48,14 +51,15 @@ def check_success(dagster: DagsterClient, runs: Sequence[Run]) -> None:
     if failed is None:
         return
     url = dagster.address.run_url(failed.run_id)
-    message = (
-        f"Dagster run {failed.run_id} ended as {failed.status.value}: {_reason(dagster, failed)}. See {url}"
-    )
+    message = f"Dagster run {failed.run_id} ended as {failed.status.value}: {_reason(dagster, failed, log)}. See {url}"
     raise DagsterRunFailed(message, run_id=failed.run_id, url=url)
 
 
-def _reason(dagster: DagsterClient, run: Run) -> str:
+def _reason(dagster: DagsterClient, run: Run, log: Log) -> str:
     try:
-        return dagster.failure(run.run_id).rstrip(".")
+        failure = dagster.failure(run.run_id)
     except DagsterApiError as error:  # the run has failed whether or not Dagster can say why
         return f"its events cannot be read ({error})"
+    for step in failure.steps[:_STEPS_SHOWN]:
+        log.warning("Dagster: %s\n%s", step, step.stack[-_STACK_SHOWN:])
+    return failure.reason.rstrip(".")

@@ -13,9 +13,12 @@ from airflow.providers.common.compat.connection import (  # pyright: ignore[repo
 )
 from airflow.providers.common.compat.sdk import BaseHook, Connection  # pyright: ignore[reportMissingTypeStubs] - the same
 
+from airflow.providers.dagster import connection_form
 from airflow.providers.dagster.async_client import AsyncDagsterClient
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient, is_loopback
+from airflow.providers.dagster.credentials import credential_headers, secrets_of
 from airflow.providers.dagster.exceptions import InvalidDagsterConnection
+from airflow.providers.dagster.masking import mask, mask_async
 from airflow.providers.dagster.model import CodeLocation
 
 __all__ = ["DagsterHook"]
@@ -29,8 +32,8 @@ class DagsterHook(BaseHook):
 
     Args:
         dagster_conn_id: The connection. Its host is the URL of the webserver (or host, port and schema), its
-            password the API token, if Dagster wants one. Of its extra, `timeout` (seconds), `ca_bundle` (a file)
-            and `allow_http` (true: send the token over plain HTTP) are read, and nothing else.
+            password the API token, if Dagster wants one. Of its extra, `auth`, `headers`, `timeout`,
+            `connect_timeout`, `ca_bundle`, `proxy` and `allow_http` are read, and nothing else.
     """
 
     conn_name_attr = "dagster_conn_id"
@@ -42,6 +45,16 @@ class DagsterHook(BaseHook):
         super().__init__()
         self.dagster_conn_id = dagster_conn_id
 
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Describe the common fields of the connection form to Airflow before 3.2."""
+        return connection_form.field_behaviour()
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Describe the fields of the connection form that are ours to Airflow before 3.2."""
+        return connection_form.widgets()
+
     @cached_property
     def address(self) -> DagsterAddress:
         """Where Dagster is, read from the connection once.
@@ -50,7 +63,9 @@ class DagsterHook(BaseHook):
             InvalidDagsterConnection: The connection does not say, or would send a token in the clear.
         """
         connection = self.get_connection(self.dagster_conn_id)
-        return self._read(connection, connection.extra_dejson)
+        address = self._read(connection, connection.extra_dejson)
+        mask(secrets_of(address))
+        return address
 
     def get_conn(self) -> DagsterClient:
         """Open a client; the caller closes it.
@@ -79,6 +94,7 @@ class DagsterHook(BaseHook):
         if "address" not in vars(self):
             connection = await get_async_connection(self.dagster_conn_id, self)
             self.address = self._read(connection, await get_async_extra_dejson(connection))
+            await mask_async(secrets_of(self.address))
         address = self.address
         try:
             return await AsyncDagsterClient.open(address)
@@ -105,16 +121,38 @@ class DagsterHook(BaseHook):
 
     def _read(self, connection: Connection, extra: Mapping[str, Any]) -> DagsterAddress:
         url = self._url(connection.host or "", connection.port, connection.schema or "")
-        token = connection.password or ""
-        if token and url.startswith("http:") and not is_loopback(url) and extra.get("allow_http") is not True:
+        try:
+            headers = credential_headers(connection.login or "", connection.password or "", extra)
+        except ValueError as error:
+            raise self._invalid(str(error)) from error
+        if (
+            headers
+            and url.startswith("http:")
+            and not is_loopback(url)
+            and extra.get("allow_http") is not True
+        ):
             raise self._invalid("it has an API token, but http:// would send it in the clear: use https://")
         return DagsterAddress(
             url=url,
             conn_id=self.dagster_conn_id,
-            token=token,
-            timeout=self._timeout(extra),
+            headers=headers,
+            timeout=self._seconds(extra, "timeout", DagsterAddress.timeout),
+            connect_timeout=self._seconds(extra, "connect_timeout", DagsterAddress.connect_timeout),
             ca_bundle=str(extra.get("ca_bundle") or ""),
+            proxy=self._proxy(extra),
         )
+
+    def _proxy(self, extra: Mapping[str, Any]) -> str:
+        text = str(extra.get("proxy") or "")
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            parts = urlsplit("")
+        if text and (parts.scheme not in _WEB or not parts.hostname):
+            raise self._invalid(
+                "its extra `proxy` is no URL: write for example http://proxy.example.com:3128"
+            )
+        return text
 
     def _url(self, host: str, port: int | None, schema: str) -> str:
         text = host.strip() if "://" in host else f"{schema or 'http'}://{host.strip()}"
@@ -133,12 +171,12 @@ class DagsterHook(BaseHook):
         path = parts.path.rstrip("/").removesuffix("/graphql")
         return urlunsplit((parts.scheme, netloc, path, "", ""))
 
-    def _timeout(self, extra: Mapping[str, Any]) -> float:
-        value = extra.get("timeout")
-        if value is None:
-            return DagsterAddress.timeout
+    def _seconds(self, extra: Mapping[str, Any], name: str, default: float) -> float:
+        value = extra.get(name)
+        if value is None or value == "":
+            return default
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise self._invalid(f"its extra `timeout` is {value!r}: write a number of seconds")
+            raise self._invalid(f"its extra `{name}` is {value!r}: write a number of seconds")
         return float(value)
 
     def _unreadable(self, address: DagsterAddress, error: OSError) -> InvalidDagsterConnection:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
+from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, XCom  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
+
+from airflow.providers.dagster.version_compat import AIRFLOW_3
 
 __all__ = ["RUN_URL_XCOM_KEY", "DagsterRunLink"]
 
@@ -25,14 +27,16 @@ class DagsterRunLink(BaseOperatorLink):
         """Key of the XCom that the link is read from."""
         return RUN_URL_XCOM_KEY
 
-    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:  # noqa: ANN401, ARG002 - Airflow's signature
-        """Give the worker what to store under the key when the task ends.
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:  # noqa: ANN401 - Airflow's signature
+        """Give the worker of Airflow 3 what to store when the task ends, the webserver of Airflow 2 what to show.
 
         Args:
-            operator: The operator as it ran.
+            operator: The operator, as it ran in Airflow 3, as it is stored in Airflow 2.
             ti_key: The task instance.
 
         Returns:
             The address, empty when nothing was launched.
         """
-        return str(getattr(operator, "dagster_run_url", ""))
+        if AIRFLOW_3:
+            return str(getattr(operator, "dagster_run_url", ""))
+        return str(XCom.get_value(key=RUN_URL_XCOM_KEY, ti_key=ti_key) or "")

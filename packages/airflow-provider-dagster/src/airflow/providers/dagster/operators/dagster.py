@@ -1,238 +1,231 @@
-"""The operator that has Dagster do the work of a task, and the one that stands in for a task nobody knows about."""
+"""The operators: one for what is mapped to a task, one for named assets, one for a job, and one that only fails."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, cast
-from urllib.parse import quote
+from pathlib import Path
+from typing import Any
 
+from airflow.configuration import AIRFLOW_HOME
 from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
     AirflowFailException,
-    AirflowTaskTimeout,
     BaseOperator,
     Context,
     conf,
 )
 
-from airflow.providers.dagster import wire
+from airflow.providers.dagster import calls
+from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.client import DagsterClient
-from airflow.providers.dagster.event import DagsterRunEvent, Outcome
-from airflow.providers.dagster.exceptions import DagsterError, DagsterRunDeleted, NothingToRun
-from airflow.providers.dagster.following import Following, end_runs
-from airflow.providers.dagster.hooks.dagster import DagsterHook
-from airflow.providers.dagster.launching import Attempt, Launcher, raise_if_not_loaded
-from airflow.providers.dagster.links.dagster import RUN_URL_XCOM_KEY, DagsterRunLink
-from airflow.providers.dagster.model import Run
-from airflow.providers.dagster.patience import PATIENCE_BEFORE_LAUNCH, PATIENCE_WHILE_RUNNING, Patience
-from airflow.providers.dagster.ports import SystemClock
-from airflow.providers.dagster.selection import Selection, select_assets
-from airflow.providers.dagster.steps import take
-from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger
-from airflow.providers.dagster.waiting import check_success, wait_for_run
+from airflow.providers.dagster.exceptions import NothingToRun
+from airflow.providers.dagster.launching import Attempt
+from airflow.providers.dagster.lookup import Lookup
+from airflow.providers.dagster.mapping_cache import MappingCache
+from airflow.providers.dagster.model import Work
+from airflow.providers.dagster.operators.launch import (
+    ASSET_KEYS_XCOM_KEY,
+    RUN_IDS_XCOM_KEY,
+    DagsterLaunchOperator,
+    Plan,
+)
+from airflow.providers.dagster.partition_keys import PartitionCheck
+from airflow.providers.dagster.partitions import Choice, choose_partition, partition_tags
+from airflow.providers.dagster.patience import Patience
+from airflow.providers.dagster.selection import Wanted, by_place
+from airflow.providers.dagster.targets import MappedToTask, Target
 
-__all__ = ["RUN_IDS_XCOM_KEY", "DagsterProxyOperator", "UnreadableStateOperator"]
+__all__ = [
+    "ASSET_KEYS_XCOM_KEY",
+    "RUN_IDS_XCOM_KEY",
+    "DagsterMaterializeAssetsOperator",
+    "DagsterProxyOperator",
+    "DagsterRunJobOperator",
+    "UnreadableStateOperator",
+]
 
-RUN_IDS_XCOM_KEY = "dagster_run_ids"
-"""The Dagster runs of a task instance, one for each code location; normally one."""
 
-
-class DagsterProxyOperator(BaseOperator):
+class DagsterProxyOperator(DagsterLaunchOperator):
     """Launches the Dagster assets that are mapped to this task and waits for them.
 
     The assets are those whose metadata names this Airflow instance, DAG and task. A retry follows the run that an
     earlier try has launched, as long as that is alive or has succeeded; a clear always runs again.
 
     Args:
-        dagster_conn_id: Airflow connection of type `dagster`. (templated)
-        deferrable: Whether to wait in the triggerer instead of on a worker; Airflow's option
-            `[operators] default_deferrable` unless given.
-        cancel_on_kill: Whether to terminate the Dagster run when the task is killed, times out or is marked.
+        target: What to run: what is mapped to the task, or to its DAG.
+        once: Whether, of the copies of a dynamically mapped task, only the first one runs it; the others end well at
+            once.
+        partition_key: The partition to run, where the assets are partitioned; otherwise that of the Airflow run.
+            (templated)
+        partition_source: Which moment of the DAG run names the partition, where nothing else does:
+            `data_interval_start`, `data_interval_end`, `logical_date` or `run_after`.
+        **kwargs: What every operator takes, and `dagster_conn_id`, `deferrable` and `cancel_on_kill` of
+            `DagsterLaunchOperator`.
     """
 
     custom_operator_name = "DagsterProxy"
-    template_fields = ("dagster_conn_id",)
-    operator_extra_links = (DagsterRunLink(),)
+    template_fields = ("dagster_conn_id", "partition_key")
 
     def __init__(
         self,
         *,
-        dagster_conn_id: str = DagsterHook.default_conn_name,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        cancel_on_kill: bool = True,
+        target: Target | None = None,
+        once: bool = False,
+        partition_key: str = "",
+        partition_source: str = "data_interval_start",
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(**kwargs)
-        self.dagster_conn_id = dagster_conn_id
-        self.deferrable = deferrable
-        self.cancel_on_kill = cancel_on_kill
-        self.dagster_run_url = ""
-        self._hook: DagsterHook | None = None
-        self._launch_key = ""
-        self._runs: list[Run] = []
+        self.target = target
+        self.once = once
+        self.partition_key = partition_key
+        self.partition_source = partition_source
 
-    def execute(self, context: Context) -> dict[str, list[str]]:
-        """Run the mapped assets in Dagster.
+    def plan(self, dagster: DagsterClient, patience: Patience, context: Mapping[str, Any]) -> Plan:
+        """Find the mapped assets and their partition.
 
         Args:
+            dagster: The Dagster instance.
+            patience: How long to ask it.
             context: Airflow's context of the task instance.
 
         Returns:
-            `run_ids`, the Dagster runs, and `asset_keys`, what they have materialized.
+            One run for each code location.
 
         Raises:
             DagsterError: See the tree in `airflow.providers.dagster.exceptions`.
         """
-        values = cast("Mapping[str, Any]", context)
-        started = SystemClock().now()
-        self._hook = DagsterHook(self.dagster_conn_id)
-        dagster = self._hook.get_conn()
-        try:
-            selection = self._select(dagster, values["ti"])
-            self._launch(dagster, selection, values)
-            if self.deferrable and not all(run.is_over for run in self._runs):
-                self._defer(started)
-            ended = [wait_for_run(dagster, run, SystemClock(), self.log) for run in self._runs]
-            return self._result(dagster, ended, values["ti"])
-        finally:
-            dagster.close()
-
-    def resume_execution(
-        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
-    ) -> dict[str, list[str]]:
-        """Go on after a deferral, with the link that Airflow stores again when the task ends.
-
-        Args:
-            next_method: The method to go on with.
-            next_kwargs: Its arguments.
-            context: Airflow's context of the task instance.
-
-        Returns:
-            What that method returns.
-        """
-        ti = cast("Mapping[str, Any]", context)["ti"]
-        url = ti.xcom_pull(task_ids=ti.task_id, key=RUN_URL_XCOM_KEY, map_indexes=ti.map_index)
-        self.dagster_run_url = str(url or "")
-        return super().resume_execution(next_method, next_kwargs, context)
-
-    def dagster_run_complete(self, context: Context, event: object = None) -> dict[str, list[str]]:
-        """Go on when the trigger has waited.
-
-        Its name is ours alone: if the task is given back to Airflow while it is deferred, the original operator does
-        not take our event for its own.
-
-        Args:
-            context: Airflow's context of the task instance.
-            event: What the trigger yielded.
-
-        Returns:
-            What `execute` returns.
-
-        Raises:
-            DagsterError: See the tree in `airflow.providers.dagster.exceptions`.
-            AirflowTaskTimeout: The `execution_timeout` is over.
-        """
-        told = DagsterRunEvent.from_dict(event)
-        self._hook = DagsterHook(self.dagster_conn_id)
-        self._launch_key = told.launch_key
-        self._raise_unless_ended(told)
-        dagster = self._hook.get_conn()
-        try:
-            clock = SystemClock()
-            following = Following(dagster.address, clock, self.log)
-            ended = take(following.ids_to_end(told.run_ids), dagster, clock)
-            return self._result(dagster, ended, cast("Mapping[str, Any]", context)["ti"])
-        finally:
-            dagster.close()
-
-    def on_kill(self) -> None:
-        """Terminate what runs in Dagster for this task; best effort, never raises."""
-        if self._hook is None or not self._launch_key or not self.cancel_on_kill:
-            return
-        try:
-            dagster = self._hook.get_conn()
-            try:
-                take(end_runs(self._launch_key, self.log), dagster, SystemClock())
-            finally:
-                dagster.close()
-        except Exception:
-            self.log.warning("Dagster runs of this task may go on: they cannot be terminated.", exc_info=True)
-
-    def _defer(self, started: float) -> NoReturn:
-        timeout = self.execution_timeout
-        trigger = DagsterRunTrigger(
-            dagster_conn_id=self.dagster_conn_id,
-            launch_key=self._launch_key,
-            run_ids=[run.run_id for run in self._runs],
-            # Airflow does not count the time of a deferred task against its timeout.
-            execution_deadline=started + timeout.total_seconds() if timeout else None,
-            cancel_on_kill=self.cancel_on_kill,
-        )
-        self.defer(trigger=trigger, method_name="dagster_run_complete")
-
-    def _raise_unless_ended(self, told: DagsterRunEvent) -> None:
-        if told.outcome is Outcome.TIMED_OUT:
-            self.on_kill()
-            raise AirflowTaskTimeout(
-                f"Dagster runs {', '.join(told.run_ids)} have not ended, and {told.message}."
-            )
-        if told.outcome is Outcome.DELETED:
-            raise DagsterRunDeleted(told.message)
-        if told.outcome is Outcome.GAVE_UP:
-            raise DagsterError(told.message)
-
-    def _select(self, dagster: DagsterClient, ti: Any) -> Selection:  # noqa: ANN401 - Airflow's task instance
-        patience = Patience(PATIENCE_BEFORE_LAUNCH, SystemClock(), self.log)
-        instance = conf.get("dagster", "instance_name", fallback="") or ""
-        assets = patience.ask(dagster.mapped_assets)
-        try:
-            return select_assets(assets, instance=instance, dag_id=ti.dag_id, task_id=ti.task_id)
-        except NothingToRun as error:
-            raise_if_not_loaded(dagster, patience, error)
-            raise
-
-    def _launch(self, dagster: DagsterClient, selection: Selection, context: Mapping[str, Any]) -> None:
         ti: Any = context["ti"]
-        attempt = _attempt(selection.instance, ti)
-        self._launch_key = attempt.key
-        self.log.info(
-            "Dagster at %s runs %s for task %s.%s of Airflow instance %r, under launch key %s. "
-            "To run the task in Airflow again, set `migrated: false` for %r in %s.yaml.",
-            dagster.address.url,
-            selection.names,
-            *(
-                attempt.dag_id,
-                attempt.task_id,
-                attempt.instance,
-                attempt.key,
-                attempt.task_id,
-                attempt.dag_id,
-            ),
+        if self.once and (ti.map_index or 0) > 0:
+            self.log.info("The copy with map index 0 runs the assets in Dagster for all copies of this task.")
+            return Plan(_instance_name(), ())
+        target = self.target or MappedToTask()
+        wanted = Wanted(_instance_name(), ti.dag_id, ti.task_id, target)
+        cache = MappingCache(Path(AIRFLOW_HOME) / "dagster_mappings", dagster.address.url)
+        selection = Lookup(dagster, patience, cache, self.log).select(wanted)
+        choice = choose_partition(context, partition_key=self.partition_key, source=self.partition_source)
+        check = PartitionCheck(dagster, patience)
+        return Plan(
+            selection.instance, tuple(_work(assets, choice, check) for assets in selection.by_location)
         )
-        intents = _StoredIntents(context["task_state_store"], attempt.key)
-        launcher = Launcher(dagster, attempt, intents, SystemClock(), self.log)
-        for assets in selection.by_location:
-            run = launcher.attach_or_launch(assets)
-            self._runs.append(run)
-            self._publish(dagster, self._runs, ti)
-            self.log.info("Dagster run %s (%s)", dagster.address.run_url(run.run_id), run.status.value)
 
-    def _publish(self, dagster: DagsterClient, runs: Sequence[Run], ti: Any) -> None:  # noqa: ANN401
-        address = dagster.address
-        several = len(runs) > 1
-        self.dagster_run_url = (
-            address.runs_url(wire.LAUNCH_KEY_TAG, self._launch_key)
-            if several
-            else address.run_url(runs[0].run_id)
+    def _way_back(self, attempt: Attempt) -> str:
+        return f" To run the task in Airflow again, set `migrated: false` for {attempt.task_id!r} in {attempt.dag_id}.yaml."
+
+
+class DagsterMaterializeAssetsOperator(DagsterLaunchOperator):
+    """Launches named assets in Dagster and waits for them: one run for each code location that has some.
+
+    Args:
+        asset_keys: Keys of the assets, each as Dagster shows it, such as `raw/orders`, or as a list of its parts.
+            (templated)
+        partition_key: The partition to run, where they are partitioned; otherwise that of the Airflow run. (templated)
+        partition_source: Which moment of the DAG run names the partition, where nothing else does:
+            `data_interval_start`, `data_interval_end`, `logical_date` or `run_after`.
+        run_config: Dagster's run config. (templated)
+        tags: Further tags of the run. (templated)
+        **kwargs: What every operator takes, and `dagster_conn_id`, `deferrable` and `cancel_on_kill` of
+            `DagsterLaunchOperator`.
+    """
+
+    custom_operator_name = "DagsterMaterializeAssets"
+    template_fields = ("dagster_conn_id", "asset_keys", "partition_key", "run_config", "tags")
+    template_fields_renderers = {"run_config": "json", "tags": "json"}  # noqa: RUF012 - Airflow's name and type
+
+    def __init__(
+        self,
+        *,
+        asset_keys: Sequence[str | Sequence[str]],
+        partition_key: str = "",
+        partition_source: str = "data_interval_start",
+        run_config: Mapping[str, object] | None = None,
+        tags: Mapping[str, str] | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(**kwargs)
+        self.asset_keys = asset_keys
+        self.partition_key = partition_key
+        self.partition_source = partition_source
+        self.run_config = run_config
+        self.tags = tags
+
+    def plan(self, dagster: DagsterClient, patience: Patience, context: Mapping[str, Any]) -> Plan:
+        """Find the assets and their partition.
+
+        Args:
+            dagster: The Dagster instance.
+            patience: How long to ask it.
+            context: Airflow's context of the task instance.
+
+        Returns:
+            One run for each code location.
+
+        Raises:
+            DagsterError: See the tree in `airflow.providers.dagster.exceptions`.
+        """
+        keys = {tuple(key.split("/")) if isinstance(key, str) else tuple(key) for key in self.asset_keys}
+        assets = patience.ask(lambda: dagster.ask(calls.assets(sorted(keys))))
+        _check_named(keys, assets)
+        choice = choose_partition(context, partition_key=self.partition_key, source=self.partition_source)
+        check = PartitionCheck(dagster, patience)
+        works = (_work(group, choice, check, self.run_config, self.tags) for group in by_place(assets))
+        return Plan(_instance_name(), tuple(works))
+
+
+class DagsterRunJobOperator(DagsterLaunchOperator):
+    """Launches a job of Dagster and waits for it.
+
+    Args:
+        job_name: The job. (templated)
+        location_name: Its code location; needed when several have a job of that name. (templated)
+        run_config: Dagster's run config. (templated)
+        tags: Further tags of the run. (templated)
+        **kwargs: What every operator takes, and `dagster_conn_id`, `deferrable` and `cancel_on_kill` of
+            `DagsterLaunchOperator`.
+    """
+
+    custom_operator_name = "DagsterRunJob"
+    template_fields = ("dagster_conn_id", "job_name", "location_name", "run_config", "tags")
+    template_fields_renderers = {"run_config": "json", "tags": "json"}  # noqa: RUF012 - Airflow's name and type
+
+    def __init__(
+        self,
+        *,
+        job_name: str,
+        location_name: str = "",
+        run_config: Mapping[str, object] | None = None,
+        tags: Mapping[str, str] | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_name = job_name
+        self.location_name = location_name
+        self.run_config = run_config
+        self.tags = tags
+
+    def plan(self, dagster: DagsterClient, patience: Patience, context: Mapping[str, Any]) -> Plan:  # noqa: ARG002
+        """Find the job.
+
+        Args:
+            dagster: The Dagster instance.
+            patience: How long to ask it.
+            context: Airflow's context of the task instance.
+
+        Returns:
+            One run.
+
+        Raises:
+            NothingToRun: There is no such job, or several.
+        """
+        jobs = patience.ask(lambda: dagster.ask(calls.jobs()))
+        found = [each for each in jobs if each.job == self.job_name]
+        here = [each for each in found if self.location_name in {"", each.location}]
+        if len(here) != 1:
+            raise NothingToRun(_no_job(self.job_name, self.location_name, found))
+        job = here[0]
+        work = Work(
+            job.location, job.repository, job.job, tags=self.tags or {}, run_config=self.run_config or {}
         )
-        ti.xcom_push(key=RUN_IDS_XCOM_KEY, value=[run.run_id for run in runs])
-        ti.xcom_push(key=RUN_URL_XCOM_KEY, value=self.dagster_run_url)
-
-    def _result(self, dagster: DagsterClient, ended: Sequence[Run], ti: Any) -> dict[str, list[str]]:  # noqa: ANN401
-        self._publish(dagster, ended, ti)  # once more, for Dagster may have retried a run in another one
-        check_success(dagster, ended)
-        patience = Patience(PATIENCE_WHILE_RUNNING, SystemClock(), self.log)
-        keys = {key for run in ended for key in patience.ask(lambda: dagster.materialized(run.run_id))}  # noqa: B023
-        return {"run_ids": [run.run_id for run in ended], "asset_keys": sorted(keys)}
+        return Plan(_instance_name(), (work,))
 
 
 class UnreadableStateOperator(BaseOperator):
@@ -257,35 +250,45 @@ class UnreadableStateOperator(BaseOperator):
         raise AirflowFailException(self.reason)
 
 
-class _StoredIntents:
-    """Launch intents in Airflow's store of the task instance, which outlives a try."""
-
-    def __init__(self, store: Any, key: str) -> None:  # noqa: ANN401 - Airflow's accessor
-        self._store = store
-        # The store also outlives a clear, hence the launch key in the name.
-        self._name = f"dagster_launch_{key}"
-
-    def get(self) -> float | None:
-        sent = self._store.get(self._name)
-        return float(sent) if isinstance(sent, int | float) else None
-
-    def set(self, sent: float) -> None:
-        self._store.set(self._name, sent)
-
-    def clear(self) -> None:
-        self._store.delete(self._name)
+def _instance_name() -> str:
+    return str(conf.get("dagster", "instance_name", fallback="") or "")
 
 
-def _attempt(instance: str, ti: Any) -> Attempt:  # noqa: ANN401 - Airflow's task instance
-    base_url = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
-    path = f"/dags/{quote(ti.dag_id, safe='')}/runs/{quote(ti.run_id, safe='')}"
-    return Attempt(
-        instance=instance,
-        dag_id=ti.dag_id,
-        run_id=ti.run_id,
-        task_id=ti.task_id,
-        map_index=-1 if ti.map_index is None else ti.map_index,
-        max_tries=ti.max_tries,
-        try_number=ti.try_number,
-        dag_run_url=f"{base_url}{path}" if base_url else "",
+def _work(
+    assets: Sequence[MappedAsset],
+    choice: Choice,
+    check: PartitionCheck,
+    run_config: Mapping[str, object] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Work:
+    return Work(
+        assets[0].location,
+        assets[0].repository,
+        asset_keys=tuple(asset.key for asset in assets),
+        tags={**(tags or {}), **partition_tags(assets, choice, check)},
+        run_config=run_config or {},
+    )
+
+
+def _check_named(keys: set[tuple[str, ...]], assets: Sequence[MappedAsset]) -> None:
+    missing = sorted("/".join(key) for key in keys - {asset.key for asset in assets})
+    if missing or not assets:
+        raise NothingToRun(
+            f"Dagster has no asset {', '.join(missing) or 'for an empty list of keys'}. Write keys as Dagster shows them, "
+            "and reload the code location if it is new."
+        )
+    external = [asset.name for asset in assets if not asset.is_executable]
+    if external:
+        raise NothingToRun(
+            f"Dagster cannot run {', '.join(external)}: it only knows that something else makes it. "
+            "Give it code in Dagster."
+        )
+
+
+def _no_job(name: str, location: str, found: Sequence[Work]) -> str:
+    places = ", ".join(repr(each.location) for each in found) or "none"
+    where = f" in code location {location!r}" if location else ""
+    return (
+        f"Dagster does not have exactly one job {name!r}{where}; the code locations with a job of that name: {places}. "
+        "Correct `job_name`, or name one of them in `location_name`."
     )

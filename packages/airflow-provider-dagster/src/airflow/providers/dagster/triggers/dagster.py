@@ -16,6 +16,7 @@ from airflow.providers.dagster.hooks.dagster import DagsterHook
 from airflow.providers.dagster.model import Run
 from airflow.providers.dagster.ports import AsyncClock, SystemClock
 from airflow.providers.dagster.steps import take_async
+from airflow.providers.dagster.triggers.takeover import look_up
 
 __all__ = ["DagsterRunTrigger"]
 
@@ -80,6 +81,9 @@ class DagsterRunTrigger(BaseTrigger):
         dagster = await self._hook.get_async_conn()
         try:
             event = await self._event(dagster)
+        except asyncio.CancelledError:
+            await self._end_if_taken_over()
+            raise
         finally:
             await dagster.close()
         await self.clock.pause(max(0.0, earliest - self.clock.now()))
@@ -95,11 +99,30 @@ class DagsterRunTrigger(BaseTrigger):
         finally:
             await dagster.close()
 
+    async def _end_if_taken_over(self) -> None:
+        """Do in Airflow 2 what Airflow 3.3 asks for by `on_kill`: there a kill breaks the wait off, as a restart does."""
+        try:
+            is_taken_over = await look_up(self.task_instance)
+        except Exception:
+            self.log.warning("Dagster runs of this task may go on: its state is unknown.", exc_info=True)
+        else:
+            if is_taken_over:
+                await self._end_runs()
+
+    async def _end_runs(self) -> None:
+        """Terminate what runs in Dagster for the task; best effort, never raises."""
+        try:
+            await self.on_kill()
+        except Exception:
+            self.log.warning("Dagster runs of this task may go on: they cannot be terminated.", exc_info=True)
+
     async def _event(self, dagster: AsyncDagsterClient) -> DagsterRunEvent:
         try:
             async with asyncio.timeout(self._seconds_left()):
                 runs = await self._ended(dagster)
         except TimeoutError:
+            # Airflow 2 fails a task whose time is over without asking its operator.
+            await self._end_runs()
             return self._stopped(Outcome.TIMED_OUT, "its execution_timeout is over")
         except DagsterRunDeleted as error:
             return self._stopped(Outcome.DELETED, str(error))

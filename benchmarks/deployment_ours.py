@@ -1,0 +1,26 @@
+"""A Dagster deployment that peers an Airflow with dagster-airlift-core: `dagster-webserver -f` loads it."""
+
+from __future__ import annotations
+
+import os
+
+import dagster as dg
+from deployed_assets import AIRFLOW_URL_VARIABLE, INSTANCE, assets
+
+from dagster_airlift_core import (
+    AirflowBasicAuthBackend,
+    AirflowInstance,
+    assets_with_task_mappings,
+    build_defs_from_airflow_instance,
+)
+
+defs = build_defs_from_airflow_instance(
+    airflow_instance=AirflowInstance(
+        AirflowBasicAuthBackend(os.environ[AIRFLOW_URL_VARIABLE], "viewer", "viewer"), INSTANCE
+    ),
+    defs=dg.Definitions(
+        assets=[
+            asset for dag, by_task in assets().items() for asset in assets_with_task_mappings(dag, by_task)
+        ]
+    ),
+)

@@ -1,0 +1,192 @@
+"""How Dagster's answers about assets and code locations are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from airflow.providers.dagster import wire
+from airflow.providers.dagster.assets import (
+    AssetMapping,
+    AssetReference,
+    MappedAsset,
+    MappingIndex,
+    MomentInPartitions,
+    PartitionKeys,
+    Partitions,
+    Repository,
+)
+from airflow.providers.dagster.model import CodeLocation, Work
+from airflow.providers.dagster.run_answers import message_of
+
+__all__ = [
+    "parse_assets",
+    "parse_dimensions",
+    "parse_jobs",
+    "parse_locations",
+    "parse_mapping_index",
+    "parse_moments",
+    "parse_partition_keys",
+    "parse_repository_mappings",
+]
+
+_FIELDS = {
+    wire.TASK_MAPPING_METADATA_KEY: (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD, wire.TASK_ID_FIELD),
+    wire.DAG_MAPPING_METADATA_KEY: (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD),
+}
+
+
+def parse_mapping_index(data: Mapping[str, Any], *, instance: str, dag_id: str) -> MappingIndex:
+    """Take what a DAG asset names, and the repositories that it does not speak for, out of the answer."""
+    found = [(node, index) for node in data["assetNodes"] if (index := _index(node)) is not None]
+    covered = {_place(node) for node, _ in found}
+    references = (ref for _, index in found for ref in _references(index, instance=instance, dag_id=dag_id))
+    return MappingIndex(
+        references=tuple(references),
+        uncovered=tuple(
+            repository
+            for repository in _repositories(data["workspaceOrError"])
+            if (repository.location, repository.name) not in covered
+        ),
+    )
+
+
+def parse_repository_mappings(data: Mapping[str, Any]) -> tuple[AssetReference, ...]:
+    """Take the mapped assets out of the answer to REPOSITORY_MAPPINGS; none when the repository is gone by now."""
+    nodes = data["repositoryOrError"].get("assetNodes", ())
+    read = (AssetReference(_key(node), tuple(_mappings(node["metadataEntries"]))) for node in nodes)
+    return tuple(reference for reference in read if reference.mappings)
+
+
+def parse_jobs(data: Mapping[str, Any]) -> tuple[Work, ...]:
+    """Take all jobs out of the answer to JOBS, each as what a run of it would be."""
+    return tuple(
+        Work(entry["name"], repository["name"], job["name"])
+        for entry in data["workspaceOrError"].get("locationEntries", ())
+        for repository in (entry["locationOrLoadError"] or {}).get("repositories", ())
+        for job in repository["jobs"]
+    )
+
+
+def parse_assets(data: Mapping[str, Any]) -> tuple[MappedAsset, ...]:
+    """Take the assets out of the answer to MAPPED_ASSETS."""
+    return tuple(map(_asset, data["assetNodes"]))
+
+
+def parse_moments(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], MomentInPartitions]:
+    """Take the keys around a moment out of the answer to PARTITION_AT."""
+    names = ("oldest", "newest", "before", "at", "after")
+    return {
+        _key(node): MomentInPartitions(**{name: _partition_keys(node[name]) for name in names})
+        for node in data["assetNodes"]
+    }
+
+
+def parse_partition_keys(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], PartitionKeys]:
+    """Take a page of keys of each asset out of the answer to PARTITION_KEYS."""
+    return {_key(node): _partition_keys(node["partitionKeyConnection"]) for node in data["assetNodes"]}
+
+
+def parse_dimensions(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Take the keys of each dimension of each asset out of the answer to PARTITION_DIMENSIONS."""
+    return {
+        _key(node): tuple(tuple(each["partitionKeys"]) for each in node["partitionKeysByDimension"])
+        for node in data["assetNodes"]
+    }
+
+
+def parse_locations(data: Mapping[str, Any]) -> tuple[CodeLocation, ...]:
+    """Take the code locations, and what keeps some from being loaded, out of the answer to LOCATIONS."""
+    workspace = data["workspaceOrError"]
+    if workspace["__typename"] != "Workspace":
+        return (CodeLocation("(workspace)", message_of(workspace)),)
+    return tuple(map(_location, workspace["locationEntries"]))
+
+
+def _key(node: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(node["assetKey"]["path"])
+
+
+def _place(node: Mapping[str, Any]) -> tuple[str, str]:
+    repository = node["repository"]
+    return repository["location"]["name"], repository["name"]
+
+
+def _asset(node: Mapping[str, Any]) -> MappedAsset:
+    location, repository = _place(node)
+    return MappedAsset(
+        key=_key(node),
+        location=location,
+        repository=repository,
+        is_executable=node["isExecutable"],
+        partitions=_partitions(node["partitionDefinition"]),
+        mappings=tuple(_mappings(node["metadataEntries"])),
+    )
+
+
+def _partitions(definition: Mapping[str, Any] | None) -> Partitions | None:
+    if definition is None:
+        return None
+    names = tuple(each["name"] for each in definition["dimensionTypes"])
+    return Partitions(definition["type"], names, definition["fmt"] or "")
+
+
+def _partition_keys(connection: Mapping[str, Any] | None) -> PartitionKeys:
+    answer = connection or {}
+    return PartitionKeys(
+        tuple(answer.get("results", ())), answer.get("cursor", ""), answer.get("hasMore", False)
+    )
+
+
+def _repositories(workspace: Mapping[str, Any]) -> Iterator[Repository]:
+    for entry in workspace.get("locationEntries", ()):
+        loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
+        version = f"{entry['versionKey']}@{entry['updatedTimestamp']}"
+        for repository in loaded.get("repositories", ()):
+            yield Repository(entry["name"], repository["name"], version)
+
+
+def _index(node: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read what a DAG asset says about the assets that are mapped there, None if it says nothing."""
+    for entry in node["metadataEntries"]:
+        if entry.get("label") == wire.MAPPED_ASSETS_METADATA_KEY:
+            value = json.loads(entry["jsonString"])
+            return {"tasks": dict(value["tasks"]), "dag": list(value["dag"])}
+    return None
+
+
+def _references(index: Mapping[str, Any], *, instance: str, dag_id: str) -> Iterator[AssetReference]:
+    for task_id, keys in (*index["tasks"].items(), ("", index["dag"])):
+        for key in keys:
+            yield AssetReference(tuple(key), (AssetMapping(instance, dag_id, task_id),))
+
+
+def _mappings(entries: Iterable[Mapping[str, Any]]) -> Iterator[AssetMapping]:
+    """Read the mapping metadata; an entry that is not one is nobody's mapping."""
+    for entry in entries:
+        fields = _FIELDS.get(entry.get("label", ""))
+        if fields is None:
+            continue
+        value: object = json.loads(entry["jsonString"])
+        for item in cast("list[object]", value) if isinstance(value, list) else ():
+            mapping = _mapping(item, fields)
+            if mapping is not None:
+                yield mapping
+
+
+def _mapping(item: object, names: tuple[str, ...]) -> AssetMapping | None:
+    if not isinstance(item, dict):
+        return None
+    fields = cast("dict[object, object]", item)
+    texts = [value for value in map(fields.get, names) if isinstance(value, str)]
+    return AssetMapping(*texts) if len(texts) == len(names) else None
+
+
+def _location(entry: Mapping[str, Any]) -> CodeLocation:
+    loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
+    if entry["loadStatus"] != "LOADED":
+        return CodeLocation(entry["name"], "it is still loading")
+    return CodeLocation(
+        entry["name"], message_of(loaded) if loaded.get("__typename") == "PythonError" else ""
+    )

@@ -1,0 +1,73 @@
+"""Finding the assets that are mapped to a task, without reading what else Dagster has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow.providers.dagster import calls
+from airflow.providers.dagster.assets import AssetReference, Repository
+from airflow.providers.dagster.client import DagsterClient
+from airflow.providers.dagster.mapping_cache import MappingCache
+from airflow.providers.dagster.patience import Patience
+from airflow.providers.dagster.ports import Log
+from airflow.providers.dagster.selection import Selection, Wanted, select_assets, wanted_keys
+
+__all__ = ["Lookup"]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Asks Dagster which assets stand for a task.
+
+    Two small questions are enough where Dagster peers with this Airflow instance: what the DAG asset names, and the
+    assets that it names. A repository without that DAG asset is read whole, once for each time that Dagster loads it.
+
+    Args:
+        dagster: The Dagster instance.
+        patience: How long to ask it.
+        cache: What was read of repositories.
+        log: Log of the task.
+    """
+
+    dagster: DagsterClient
+    patience: Patience
+    cache: MappingCache
+    log: Log
+
+    def select(self, wanted: Wanted) -> Selection:
+        """Find the assets of a task.
+
+        Args:
+            wanted: What the assets have to be mapped to.
+
+        Returns:
+            The assets, by code location.
+
+        Raises:
+            NothingToRun: No asset is mapped to the task, or Dagster cannot run one that is.
+            AmbiguousAssets: Several Airflow instances are mapped to the task and this one has no name.
+        """
+        index = self.patience.ask(
+            lambda: self.dagster.ask(calls.mapping_index(wanted.instance, wanted.dag_id))
+        )
+        scanned = [each for repository in index.uncovered for each in self._read(repository, wanted)]
+        references = (*index.references, *scanned)
+        keys = wanted_keys(references, wanted)
+        assets = self.patience.ask(lambda: self.dagster.ask(calls.assets(keys))) if keys else ()
+        return select_assets(assets, references, wanted)
+
+    def _read(self, repository: Repository, wanted: Wanted) -> tuple[AssetReference, ...]:
+        known = self.cache.get(repository)
+        if known is not None:
+            return known
+        self.log.info(
+            "Reading all assets of %r in Dagster's code location %r, for %s.",
+            repository.name,
+            repository.location,
+            f"no DAG asset of {wanted.dag_id!r} of Airflow instance {wanted.instance!r} there says what is mapped to it"
+            if wanted.instance
+            else "[dagster] instance_name does not say which Airflow instance this is. Set it to read less",
+        )
+        found = self.patience.ask(lambda: self.dagster.ask(calls.repository_mappings(repository)))
+        self.cache.put(repository, found)
+        return found

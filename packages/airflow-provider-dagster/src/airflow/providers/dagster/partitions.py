@@ -1,0 +1,127 @@
+"""Which partition of its assets a task is for: chosen from Airflow's run, named and checked by Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow.providers.dagster.assets import MappedAsset
+from airflow.providers.dagster.exceptions import InvalidPartition
+from airflow.providers.dagster.model import PARTITION_TAG
+from airflow.providers.dagster.partition_keys import PartitionCheck
+
+__all__ = ["PARTITION_SOURCES", "Choice", "choose_partition", "partition_tags"]
+
+PARTITION_SOURCES = ("data_interval_start", "data_interval_end", "logical_date", "run_after")
+"""The moments of a DAG run that can decide about the partition."""
+_TIME_WINDOW = "TIME_WINDOW"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What Airflow says about the partition.
+
+    Args:
+        source: Where that comes from.
+        key: The key itself, empty unless it is given.
+        moment: A moment in the partition, in seconds since the epoch; None unless there is one.
+    """
+
+    source: str
+    key: str = ""
+    moment: int | None = None
+
+
+def choose_partition(context: Mapping[str, Any], *, partition_key: str, source: str) -> Choice:
+    """Choose what names the partition: the given key, else Airflow's own, else a moment of the DAG run.
+
+    Args:
+        context: Airflow's context of the task instance.
+        partition_key: The key that the DAG's author gives; empty for none.
+        source: Which moment of the DAG run it is else, one of `PARTITION_SOURCES`.
+
+    Returns:
+        The choice. Nobody has to have a partition, so it may hold neither a key nor a moment.
+
+    Raises:
+        ValueError: There is no such source.
+    """
+    if source not in PARTITION_SOURCES:
+        raise ValueError(
+            f"partition_source is {source!r}. Choose one of {', '.join(map(repr, PARTITION_SOURCES))}."
+        )
+    if partition_key:
+        return Choice("partition_key", key=partition_key)
+    # Airflow 3.3: a run may be for a partition of Airflow's own.
+    key, date = context.get("partition_key"), context.get("partition_date")
+    moment = date if key else _moment(context, source)
+    return Choice(
+        "the partition key of the Airflow run" if key else source,
+        key=str(key or ""),
+        moment=int(moment.timestamp()) if isinstance(moment, datetime) else None,
+    )
+
+
+def _moment(context: Mapping[str, Any], source: str) -> object:
+    if source == "run_after":
+        return getattr(context.get("dag_run"), "run_after", None)
+    return context.get(source)
+
+
+def partition_tags(assets: Sequence[MappedAsset], choice: Choice, check: PartitionCheck) -> Mapping[str, str]:
+    """Name the one partition of the assets that a run is for.
+
+    Args:
+        assets: Assets of one code location.
+        choice: What Airflow says about the partition.
+        check: Asks Dagster.
+
+    Returns:
+        Tags for the run; none when no asset is partitioned.
+
+    Raises:
+        InvalidPartition: Dagster has no such partition, or the assets have different ones.
+        DagsterApiError: Dagster cannot be asked.
+    """
+    partitioned = [asset for asset in assets if asset.partitions]
+    if not partitioned:
+        return {}
+    timed = [asset for asset in partitioned if asset.partitions and asset.partitions.kind == _TIME_WINDOW]
+    by_moment = timed if choice.moment is not None else []
+    others = [asset for asset in partitioned if asset not in by_moment]
+    if others and not choice.key:
+        raise InvalidPartition(_no_choice(others, choice))
+    keys = {
+        **(check.keys_at(by_moment, choice.moment, choice.source) if choice.moment is not None else {}),
+        **check.given(others, choice.key),
+    }
+    if len(set(keys.values())) > 1:
+        raise InvalidPartition(_different(keys))
+    key = next(iter(keys.values()))
+    dimensions = next((a.partitions.dimensions for a in others if a.partitions), ())
+    parts = zip(dimensions, key.split("|"), strict=True) if len(dimensions) > 1 else ()
+    return {PARTITION_TAG: key, **{f"{PARTITION_TAG}/{name}": part for name, part in parts}}
+
+
+def _no_choice(assets: Iterable[MappedAsset], choice: Choice) -> str:
+    kinds = ", ".join(
+        f"{asset.name} ({asset.partitions.kind.lower()})" for asset in assets if asset.partitions
+    )
+    timed = all(asset.partitions and asset.partitions.kind == _TIME_WINDOW for asset in assets)
+    if not timed:
+        return f"The assets {kinds} are partitioned, and nothing says which partition to run: give a `partition_key`."
+    return (
+        f"The assets {kinds} are partitioned by time, and the Airflow run has no {choice.source}, as one that was "
+        'triggered by hand or by an asset. Give a `partition_key`, or `partition_source="run_after"` to take the moment '
+        "for which the run was made."
+    )
+
+
+def _different(keys: Mapping[tuple[str, ...], str]) -> str:
+    named = ", ".join(f"{'/'.join(asset)} {key!r}" for asset, key in keys.items())
+    return (
+        f"One Dagster run is for one partition, but the assets of this task would need different ones: {named}. "
+        "Map them to different tasks."
+    )

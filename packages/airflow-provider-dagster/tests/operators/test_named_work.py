@@ -1,0 +1,157 @@
+"""Operators that launch what they are told, not what is mapped: what they plan, against a fake Dagster."""
+
+import logging
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow.providers.dagster.client import DagsterClient
+from airflow.providers.dagster.exceptions import InvalidPartition, NothingToRun
+from airflow.providers.dagster.operators.dagster import (
+    DagsterMaterializeAssetsOperator,
+    DagsterProxyOperator,
+    DagsterRunJobOperator,
+)
+from airflow.providers.dagster.operators.launch import DagsterLaunchOperator, Plan
+from airflow.providers.dagster.patience import Patience
+from airflow.providers.dagster.targets import MappedToDag, MappedToTask
+from airflow.providers.dagster.testing import FakeClock, FakeDagster, FakeDays, FakeKeys
+
+TI = SimpleNamespace(dag_id="etl", task_id="load", run_id="r", map_index=-1, max_tries=0, try_number=1)
+DAILY = {"ti": TI, "data_interval_start": datetime(2026, 3, 4, tzinfo=UTC)}
+
+
+def plan(
+    client: DagsterClient, operator: DagsterLaunchOperator, context: dict[str, Any] | None = None
+) -> Plan:
+    patience = Patience(30.0, FakeClock(), logging.getLogger("test"))
+    return operator.plan(client, patience, context or {"ti": TI})
+
+
+def test_named_assets_are_one_run_for_each_code_location(dagster: FakeDagster, client: DagsterClient) -> None:
+    dagster.add_asset("raw/orders", location="a")
+    dagster.add_asset("customers", location="b")
+    dagster.add_asset("a/b c", location="b")
+    operator = DagsterMaterializeAssetsOperator(
+        task_id="operator",
+        asset_keys=["raw/orders", "customers", ["a", "b c"]],
+        run_config={"ops": {}},
+        tags={"team": "sales"},
+    )
+
+    first, second = plan(client, operator).works
+
+    assert (first.location, first.asset_keys) == ("a", (("raw", "orders"),))
+    assert (second.location, second.asset_keys) == ("b", (("a", "b c"), ("customers",)))
+    assert {(*work.run_config, *work.tags.items()) for work in (first, second)} == {
+        ("ops", ("team", "sales"))
+    }
+
+
+def test_named_assets_run_in_the_partition_of_the_airflow_run(
+    dagster: FakeDagster, client: DagsterClient
+) -> None:
+    dagster.add_asset("daily", partitions=FakeDays("2026-01-01", 365))
+    operator = DagsterMaterializeAssetsOperator(task_id="operator", asset_keys=["daily"], tags={"a": "b"})
+
+    (work,) = plan(client, operator, DAILY).works
+
+    assert work.tags == {"a": "b", "dagster/partition": "2026-03-04"}
+    assert work.name == "daily (partition 2026-03-04)"
+
+
+def test_a_named_partition_is_taken(dagster: FakeDagster, client: DagsterClient) -> None:
+    dagster.add_asset("by_region", partitions=FakeKeys(["eu", "us"]))
+    operator = DagsterMaterializeAssetsOperator(
+        task_id="operator", asset_keys=["by_region"], partition_key="us"
+    )
+
+    assert plan(client, operator, DAILY).works[0].tags == {"dagster/partition": "us"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        pytest.param(["orders", "oders"], "Dagster has no asset oders.", id="unknown"),
+        pytest.param([], "no asset for an empty list of keys", id="none"),
+        pytest.param(["source"], "Dagster cannot run source: it only knows", id="external"),
+    ],
+)
+def test_assets_that_dagster_cannot_run_are_an_error(
+    dagster: FakeDagster, client: DagsterClient, keys: list[str], message: str
+) -> None:
+    dagster.add_asset("orders")
+    dagster.add_asset("source", is_executable=False)
+
+    with pytest.raises(NothingToRun, match=message):
+        plan(client, DagsterMaterializeAssetsOperator(task_id="m", asset_keys=keys))
+
+
+def test_a_job_is_found_in_its_code_location(dagster: FakeDagster, client: DagsterClient) -> None:
+    dagster.assets.jobs += [("a", "nightly"), ("b", "hourly")]
+    operator = DagsterRunJobOperator(
+        task_id="operator", job_name="nightly", run_config={"ops": {"x": {}}}, tags={"k": "v"}
+    )
+
+    (work,) = plan(client, operator).works
+
+    assert (work.location, work.repository, work.job) == ("a", "__repository__", "nightly")
+    assert (work.asset_keys, work.run_config, work.tags) == ((), {"ops": {"x": {}}}, {"k": "v"})
+    assert work.name == "job nightly"
+
+
+def test_of_two_jobs_of_one_name_the_code_location_decides(
+    dagster: FakeDagster, client: DagsterClient
+) -> None:
+    dagster.assets.jobs += [("a", "nightly"), ("b", "nightly")]
+
+    with pytest.raises(NothingToRun, match="a job of that name: 'a', 'b'"):
+        plan(client, DagsterRunJobOperator(task_id="j", job_name="nightly"))
+    operator = DagsterRunJobOperator(task_id="operator", job_name="nightly", location_name="b")
+    assert plan(client, operator).works[0].location == "b"
+
+
+def test_a_job_that_does_not_exist_is_an_error(client: DagsterClient) -> None:
+    with pytest.raises(NothingToRun, match=r"exactly one job 'gone' in code location 'x'; .*: none"):
+        plan(client, DagsterRunJobOperator(task_id="j", job_name="gone", location_name="x"))
+
+
+def test_a_proxied_task_runs_its_assets_in_the_partition_of_the_airflow_run(
+    dagster: FakeDagster, client: DagsterClient
+) -> None:
+    dagster.add_asset("daily", ("prod", "etl", "load"), partitions=FakeDays("2026-01-01", 365))
+
+    (work,) = plan(client, DagsterProxyOperator(task_id="load"), DAILY).works
+
+    assert work.tags == {"dagster/partition": "2026-03-04"}
+    with pytest.raises(InvalidPartition):
+        plan(client, DagsterProxyOperator(task_id="load"))
+
+
+def test_a_target_says_what_a_proxied_task_runs(dagster: FakeDagster, client: DagsterClient) -> None:
+    dagster.add_asset("whole", ("prod", "etl"))
+
+    of_dag = plan(client, DagsterProxyOperator(task_id="load", target=MappedToDag()))
+    of_task = plan(client, DagsterProxyOperator(task_id="load", target=MappedToTask(required=False)))
+
+    assert [work.asset_keys for work in of_dag.works] == [(("whole",),)]
+    assert of_task.works == ()
+
+
+@pytest.mark.parametrize(
+    ("operator", "fields"),
+    [
+        (DagsterProxyOperator, {"dagster_conn_id", "partition_key"}),
+        (
+            DagsterMaterializeAssetsOperator,
+            {"dagster_conn_id", "asset_keys", "partition_key", "run_config", "tags"},
+        ),
+        (DagsterRunJobOperator, {"dagster_conn_id", "job_name", "location_name", "run_config", "tags"}),
+    ],
+)
+def test_what_depends_on_the_run_is_templated(
+    operator: type[DagsterLaunchOperator], fields: set[str]
+) -> None:
+    assert set(operator.template_fields) == fields

@@ -1,0 +1,32 @@
+"""How questions to Airflow's REST API are put, whatever its version."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+from urllib.parse import quote
+
+from dagster_airlift_core._transport import Request
+
+Query: TypeAlias = list[tuple[str, str]]
+
+PAGE = ("limit", "100")
+_MEANS_MORE = frozenset("|\\~")
+
+
+def get(api: str, *parts: str, query: Query | None = None) -> Request:
+    """Return a request for a path of the API, each part of it quoted."""
+    path = "/".join([api, *(part if part == "~" else quote(part, safe="") for part in parts)])
+    return Request("GET", path, tuple(query or ()))
+
+
+def pattern(name: str, text: str | None) -> Query:
+    """Let the server narrow a list where a pattern surely means no less to it than to us.
+
+    Databases know the case of ASCII letters only, and some characters mean more in one version than in another.
+    """
+    return [(name, text)] if text and text.isascii() and _MEANS_MORE.isdisjoint(text) else []
+
+
+def flag(name: str, value: bool | None) -> Query:  # noqa: FBT001 - the value of a filter
+    """Return a filter that is on, off or not there."""
+    return [] if value is None else [(name, str(value).lower())]

@@ -1,0 +1,93 @@
+"""What every version of Airflow's REST API can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from dagster_airlift_core._transport import Answer, Request
+from dagster_airlift_core.filters import AirflowFilter
+from dagster_airlift_core.model import (
+    AirflowAsset,
+    Dag,
+    DagRun,
+    ImportProblem,
+    Page,
+    Task,
+    TaskInstance,
+    Window,
+)
+
+Value = TypeVar("Value")
+
+
+class Ask(Protocol):
+    """Sends a request with credentials, and reads its answer."""
+
+    def __call__(self, request: Request, read: Callable[[object], Value], /) -> Value:
+        """Return what the answer to a request says.
+
+        Args:
+            request: The request.
+            read: Reads the JSON of the answer; a ValueError says that it has another form.
+
+        Raises:
+            AirflowApiError: There was no good answer.
+        """
+        ...
+
+
+class UnknownPage(ValueError):
+    """A page token that this dialect did not give out."""
+
+
+class Dialect(Protocol):
+    """One version of Airflow's REST API; lists come page by page, from a number of rows or a token on."""
+
+    @property
+    def api(self) -> str:
+        """Path of the API, such as `/api/v2`."""
+        ...
+
+    @property
+    def order(self) -> str:
+        """Stands in a cursor beside its page token; another order or set of filters needs another name."""
+        ...
+
+    def may_be_expired(self, answer: Answer) -> bool:
+        """Tell whether a refusal may be one of the credentials, so that new ones may help."""
+        ...
+
+    def dags(self, ask: Ask, only: AirflowFilter, offset: int) -> Page[Dag]:
+        """Ask for a page of the DAGs; it may hold more than the filter admits."""
+        ...
+
+    def tasks(self, ask: Ask, dag_id: str) -> Page[Task]:
+        """Ask for all tasks of a DAG."""
+        ...
+
+    def assets(self, ask: Ask, only: AirflowFilter, offset: int) -> Page[AirflowAsset]:
+        """Ask for a page of the assets; it may hold more than the filter admits."""
+        ...
+
+    def import_problems(self, ask: Ask, offset: int) -> Page[ImportProblem]:
+        """Ask for a page of the files that cannot be imported."""
+        ...
+
+    def source(self, ask: Ask, dag_id: str) -> str:
+        """Ask for the source code of a DAG."""
+        ...
+
+    def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
+        """Ask for a page of the successful task instances of a window, in every DAG."""
+        ...
+
+    def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
+        """Ask for a page of the successful DAG runs of a window, in every DAG."""
+        ...
+
+    def instances_of_task(
+        self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None
+    ) -> Page[TaskInstance]:
+        """Ask for a page of the instances, in whatever state, of one mapped task in one DAG run."""
+        ...

@@ -1,0 +1,115 @@
+"""Version 1 of Airflow's REST API, that of Airflow 2."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dagster_airlift_core._dialect import reading
+from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern
+from dagster_airlift_core._dialect.port import Ask, UnknownPage
+from dagster_airlift_core._dialect.slices import page_of
+from dagster_airlift_core._transport import Answer
+from dagster_airlift_core.filters import AirflowFilter
+from dagster_airlift_core.model import (
+    AirflowAsset,
+    Dag,
+    DagRun,
+    ImportProblem,
+    Page,
+    Row,
+    Task,
+    TaskInstance,
+    Window,
+)
+
+API = "/api/v1"
+_MANY = 1000
+"""Lists of task instances are not cut at `[api] maximum_page_limit`."""
+
+
+class VersionOne:
+    """Spans of time for what is scanned, since there is no keyset and no order; offsets for what is listed.
+
+    A window's `run_after` is not passed on: there is no index that it could use, and the date that could
+    be filtered by is the beginning of a run's interval, which may lie long before the run was due.
+    """
+
+    api = API
+    order = "v1/updated_at"
+
+    def may_be_expired(self, answer: Answer) -> bool:
+        """Tell whether new credentials may help; a missing permission cannot be told from an old session."""
+        return answer.status in (401, 403)
+
+    def dags(self, ask: Ask, only: AirflowFilter, offset: int) -> Page[Dag]:
+        """Ask for a page of the DAGs."""
+        query = [*_rows_after(offset, "dag_id"), *pattern("dag_id_pattern", only.dag_id_ilike)]
+        query += [("tags", tag) for tag in only.airflow_tags or ()]
+        query += [*flag("paused", only.paused), *flag("only_active", False if only.include_stale else None)]
+        return ask(get(API, "dags", query=query), reading.dags_page)
+
+    def tasks(self, ask: Ask, dag_id: str) -> Page[Task]:
+        """Ask for all tasks of a DAG."""
+        return ask(get(API, "dags", dag_id, "tasks"), lambda payload: reading.tasks_page(payload, dag_id))
+
+    def assets(self, ask: Ask, only: AirflowFilter, offset: int) -> Page[AirflowAsset]:
+        """Ask for a page of the datasets."""
+        query = [*_rows_after(offset, "id"), *pattern("uri_pattern", only.dataset_uri_ilike)]
+        return ask(get(API, "datasets", query=query), reading.datasets_page)
+
+    def import_problems(self, ask: Ask, offset: int) -> Page[ImportProblem]:
+        """Ask for a page of the files that cannot be imported."""
+        query = _rows_after(offset, "import_error_id")
+        return ask(get(API, "importErrors", query=query), reading.import_problems_page)
+
+    def source(self, ask: Ask, dag_id: str) -> str:
+        """Ask for the source code of a DAG, by the token of its file."""
+        token = ask(get(API, "dags", dag_id), reading.file_token)
+        return ask(get(API, "dagSources", token), reading.source)
+
+    def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
+        """Ask for the successful task instances of the next span of a window, in every DAG."""
+
+        def between(span: Query) -> Page[TaskInstance]:
+            query = [("state", "success"), *span]
+            request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=query)
+            return ask(request, lambda payload: _counted(reading.numbered_task_instances_page(payload)))
+
+        return page_of(between, window.since, page, limit=_MANY, name=lambda row: row.id)
+
+    def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
+        """Ask for the successful DAG runs of the next span of a window, in every DAG."""
+
+        def between(span: Query) -> Page[DagRun]:
+            query = [("state", "success"), ("order_by", "id"), *span]
+            request = get(API, "dags", "~", "dagRuns", query=query)
+            return ask(request, lambda payload: _counted(reading.dag_runs_page(payload)))
+
+        return page_of(between, window.since, page, limit=100, name=lambda row: f"{row.dag_id}/{row.run_id}")
+
+    def instances_of_task(
+        self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None
+    ) -> Page[TaskInstance]:
+        """Ask for a page of the instances, in whatever state, of one mapped task in one DAG run.
+
+        They are sorted by map index, and none of them ever goes away: an offset misses nothing.
+        """
+        if page is not None and not page.isdecimal():
+            raise UnknownPage(f"no page begins at {page!r}")
+        offset = int(page or 0)
+        parts = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "listMapped")
+        request = get(API, *parts, query=[PAGE, ("offset", str(offset))])
+        found = ask(request, reading.numbered_task_instances_page)
+        read = offset + found.received
+        is_last = not found.received or read == found.total
+        return replace(found, next_page=None if is_last else str(read))
+
+
+def _rows_after(offset: int, order: str) -> Query:
+    return [PAGE, ("offset", str(offset)), ("order_by", order)]
+
+
+def _counted(page: Page[Row]) -> Page[Row]:
+    if page.total is None:
+        raise ValueError("it has no number 'total_entries'")
+    return page

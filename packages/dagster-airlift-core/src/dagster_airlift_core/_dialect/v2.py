@@ -1,0 +1,89 @@
+"""Version 2 of Airflow's REST API, that of Airflow 3."""
+
+from __future__ import annotations
+
+from dagster_airlift_core._dialect import reading
+from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern
+from dagster_airlift_core._dialect.port import Ask
+from dagster_airlift_core._dialect.refusals import detail
+from dagster_airlift_core._transport import Answer
+from dagster_airlift_core.filters import AirflowFilter
+from dagster_airlift_core.model import (
+    AirflowAsset,
+    Dag,
+    DagRun,
+    ImportProblem,
+    Page,
+    Task,
+    TaskInstance,
+    Window,
+)
+
+API = "/api/v2"
+
+
+class VersionTwo:
+    """Keyset pages by id for what is scanned, offsets for what is listed."""
+
+    api = API
+    order = "v2/id"
+
+    def may_be_expired(self, answer: Answer) -> bool:
+        """Tell whether a new token may help; every other 403 is a missing permission."""
+        return answer.status == 401 or (answer.status == 403 and detail(answer) == "Invalid JWT token")  # noqa: PLR2004
+
+    def dags(self, ask: Ask, only: AirflowFilter, offset: int) -> Page[Dag]:
+        """Ask for a page of the DAGs."""
+        query = [*_rows_after(offset, "dag_id"), *pattern("dag_id_pattern", only.dag_id_ilike)]
+        query += [("tags", tag) for tag in only.airflow_tags or ()]
+        query += [("owners", owner) for owner in only.owners or ()]
+        query += [*flag("paused", only.paused), *flag("exclude_stale", False if only.include_stale else None)]
+        return ask(get(API, "dags", query=query), reading.dags_page)
+
+    def tasks(self, ask: Ask, dag_id: str) -> Page[Task]:
+        """Ask for all tasks of a DAG."""
+        return ask(get(API, "dags", dag_id, "tasks"), lambda payload: reading.tasks_page(payload, dag_id))
+
+    def assets(self, ask: Ask, only: AirflowFilter, offset: int) -> Page[AirflowAsset]:
+        """Ask for a page of the assets."""
+        query = [*_rows_after(offset, "id"), *pattern("uri_pattern", only.dataset_uri_ilike)]
+        return ask(get(API, "assets", query=query), reading.assets_page)
+
+    def import_problems(self, ask: Ask, offset: int) -> Page[ImportProblem]:
+        """Ask for a page of the files that cannot be imported."""
+        query = _rows_after(offset, "import_error_id")
+        return ask(get(API, "importErrors", query=query), reading.import_problems_page)
+
+    def source(self, ask: Ask, dag_id: str) -> str:
+        """Ask for the source code of a DAG."""
+        return ask(get(API, "dagSources", dag_id), reading.source)
+
+    def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
+        """Ask for a page of the successful task instances of a window, in every DAG."""
+        request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=_scan(window, page))
+        return ask(request, reading.task_instances_page)
+
+    def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
+        """Ask for a page of the successful DAG runs of a window, in every DAG."""
+        return ask(get(API, "dags", "~", "dagRuns", query=_scan(window, page)), reading.dag_runs_page)
+
+    def instances_of_task(
+        self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None
+    ) -> Page[TaskInstance]:
+        """Ask for a page of the instances, in whatever state, of one task in one DAG run."""
+        query = [("task_id", task_id), *_keyset(page)]
+        request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
+        return ask(request, reading.task_instances_page)
+
+
+def _rows_after(offset: int, order: str) -> Query:
+    return [PAGE, ("offset", str(offset)), ("order_by", order)]
+
+
+def _keyset(page: str | None) -> Query:
+    return [("order_by", "id"), PAGE, ("cursor", page or "")]
+
+
+def _scan(window: Window, page: str | None) -> Query:
+    due = [("run_after_gte", window.run_after.isoformat())] if window.run_after else []
+    return [("state", "success"), ("updated_at_gte", window.since.isoformat()), *due, *_keyset(page)]

@@ -1,0 +1,197 @@
+"""The fields of the component: how credentials, filters and mappings stand in YAML."""
+
+# Dagster looks at the annotations of a component, so they must not be put off (no __future__ import).
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from dagster import (
+    AssetKey,
+    AssetSpec,
+    Definitions,
+    ResolutionContext,
+    Resolvable,
+    ResolvedAssetKey,
+    ResolvedAssetSpec,
+)
+from dagster.components import Model, Resolver
+
+from dagster_airlift_core._dagster_private import map_specs
+from dagster_airlift_core.auth import AirflowAuthBackend, AirflowTokenAuthBackend
+from dagster_airlift_core.basic_auth import AirflowBasicAuthBackend
+from dagster_airlift_core.errors import MappingError
+from dagster_airlift_core.filters import AirflowFilter
+from dagster_airlift_core.handles import DagHandle, TaskHandle
+from dagster_airlift_core.mapping import Handle, MappingEntry, entries_of, with_entries
+from dagster_airlift_core.peering import specs_of
+
+
+class BasicAuthModel(Model):
+    """Username and password."""
+
+    type: Literal["basic_auth"]
+    webserver_url: str
+    username: str
+    password: str
+
+
+class TokenAuthModel(Model):
+    """A bearer token."""
+
+    type: Literal["token"]
+    webserver_url: str
+    token: str
+
+
+def resolve_auth(context: ResolutionContext, model: BasicAuthModel | TokenAuthModel) -> AirflowAuthBackend:
+    """Return the credentials that the YAML describes.
+
+    Args:
+        context: What its templates see, the environment for one.
+        model: The YAML.
+    """
+    url: str = context.resolve_value(model.webserver_url, as_type=str)
+    if isinstance(model, TokenAuthModel):
+        return AirflowTokenAuthBackend(url, context.resolve_value(model.token, as_type=str))
+    username: str = context.resolve_value(model.username, as_type=str)
+    return AirflowBasicAuthBackend(url, username, context.resolve_value(model.password, as_type=str))
+
+
+ResolvedAirflowAuth: TypeAlias = Annotated[
+    AirflowAuthBackend, Resolver(resolve_auth, model_field_type=BasicAuthModel | TokenAuthModel)
+]
+
+
+class AirflowFilterModel(Model):
+    """Which DAGs and Airflow assets are wanted, as in `AirflowFilter`."""
+
+    dag_id_ilike: str | None = None
+    airflow_tags: Sequence[str] | None = None
+    retrieve_datasets: bool = True
+    dataset_uri_ilike: str | None = None
+    owners: Sequence[str] | None = None
+    paused: bool | None = None
+    include_stale: bool = False
+
+
+def resolve_filter(context: ResolutionContext, model: AirflowFilterModel | None) -> AirflowFilter | None:
+    """Return the filter that the YAML describes.
+
+    Args:
+        context: What its templates see.
+        model: The YAML.
+    """
+    if model is None:
+        return None
+    fields: dict[str, Any] = context.resolve_value(model.model_dump(), as_type=dict)
+    return AirflowFilter(**fields)
+
+
+ResolvedAirflowFilter: TypeAlias = Annotated[
+    AirflowFilter, Resolver(resolve_filter, model_field_type=AirflowFilterModel)
+]
+
+
+@dataclass
+class NewAsset(Resolvable):
+    """An asset that is made here.
+
+    Args:
+        spec: The asset.
+    """
+
+    spec: ResolvedAssetSpec
+
+
+@dataclass
+class AssetBelow(Resolvable):
+    """An asset that a file below this folder defines.
+
+    Args:
+        by_key: Its key, with slashes.
+    """
+
+    by_key: ResolvedAssetKey
+
+
+@dataclass
+class AirflowTaskMapping(Resolvable):
+    """The assets of a task.
+
+    Args:
+        task_id: Task id, with its task groups.
+        assets: The assets.
+    """
+
+    task_id: str
+    assets: Sequence[NewAsset | AssetBelow]
+
+
+@dataclass
+class AirflowDagMapping(Resolvable):
+    """The assets of a DAG and of its tasks.
+
+    Args:
+        dag_id: DAG id.
+        assets: Assets that a successful run of the DAG materializes.
+        task_mappings: Assets of its tasks.
+    """
+
+    dag_id: str
+    assets: Sequence[NewAsset | AssetBelow] | None = None
+    task_mappings: Sequence[AirflowTaskMapping] | None = None
+
+
+def with_mappings(defs: Definitions, mappings: Iterable[AirflowDagMapping]) -> Definitions:
+    """Return definitions with what a mapping says; an asset that is mapped twice has both.
+
+    Args:
+        defs: What the files below the component define.
+        mappings: The mappings.
+
+    Raises:
+        MappingError: A key that no asset has, or an asset that is made twice.
+    """
+    below = {spec.key for spec in specs_of(defs)}
+    entries: dict[AssetKey, list[MappingEntry]] = defaultdict(list)
+    made: dict[AssetKey, AssetSpec] = {}
+    for handle, asset in _pairs(mappings):
+        key = _known(asset.by_key, below, handle) if isinstance(asset, AssetBelow) else asset.spec.key
+        if isinstance(asset, NewAsset) and (key in below or made.setdefault(key, asset.spec) != asset.spec):
+            raise MappingError(
+                f"The asset {key.to_user_string()!r}, mapped to {handle}, is there already. "
+                "Map it with `by_key`, or write the same spec each time."
+            )
+        entries[key].append(MappingEntry(handle))
+
+    def change(spec: AssetSpec) -> AssetSpec:
+        added = entries.get(spec.key)
+        return with_entries(spec, (*entries_of(spec), *added)) if added else spec
+
+    return Definitions.merge(
+        map_specs(defs, change), Definitions(assets=[change(spec) for spec in made.values()])
+    )
+
+
+def _pairs(mappings: Iterable[AirflowDagMapping]) -> Iterator[tuple[Handle, NewAsset | AssetBelow]]:
+    for mapping in mappings:
+        for of_task in mapping.task_mappings or ():
+            for asset in of_task.assets:
+                yield TaskHandle(mapping.dag_id, of_task.task_id), asset
+        for asset in mapping.assets or ():
+            yield DagHandle(mapping.dag_id), asset
+
+
+def _known(key: AssetKey, below: Iterable[AssetKey], handle: Handle) -> AssetKey:
+    names = sorted(one.to_user_string() for one in below)
+    if key.to_user_string() not in names:
+        near = difflib.get_close_matches(key.to_user_string(), names, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        there = ", ".join(names[:10]) or "none"
+        raise MappingError(
+            f"No asset below this folder has the key {key.to_user_string()!r} that is mapped to {handle}. "
+            f"The assets there are {there}.{hint}"
+        )
+    return key

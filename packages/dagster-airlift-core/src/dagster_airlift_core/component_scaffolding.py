@@ -1,0 +1,46 @@
+"""What `dg scaffold defs` writes for the component: where Airflow is, with its secrets in the environment."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dagster import Scaffolder, ScaffoldRequest
+from dagster.components import scaffold_component
+from pydantic import BaseModel, Field
+
+_SECRETS = {
+    "basic_auth": {"username": "AIRFLOW_USERNAME", "password": "AIRFLOW_PASSWORD"},
+    "token": {"token": "AIRFLOW_TOKEN"},
+}
+
+
+class AirflowInstanceParams(BaseModel):
+    """What the command asks for.
+
+    Args:
+        name: Names the instance.
+        auth_type: How to log in.
+    """
+
+    name: str = Field(description="Names the instance in asset keys, tags and the sensor: keep it stable.")
+    auth_type: Literal["basic_auth", "token"] = Field(default="basic_auth", description="How to log in.")
+
+
+class AirflowInstanceScaffolder(Scaffolder[AirflowInstanceParams]):
+    """Writes the YAML of an Airflow instance."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[AirflowInstanceParams]:
+        """Return what the command asks for."""
+        return AirflowInstanceParams
+
+    def scaffold(self, request: ScaffoldRequest[AirflowInstanceParams]) -> None:
+        """Write the YAML.
+
+        Args:
+            request: What was asked for, and where to write.
+        """
+        variables = {"webserver_url": "AIRFLOW_WEBSERVER_URL", **_SECRETS[request.params.auth_type]}
+        fields = {name: f"{{{{ env.{variable} }}}}" for name, variable in variables.items()}
+        auth = {"type": request.params.auth_type, **fields}
+        scaffold_component(request, {"name": request.params.name, "auth": auth})

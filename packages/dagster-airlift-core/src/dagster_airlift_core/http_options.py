@@ -1,0 +1,65 @@
+"""How HTTP reaches an Airflow instance: its certificate, ours, a proxy, more headers."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class HttpOptions:
+    """How HTTP reaches an Airflow instance; the environment of the process is read, never written.
+
+    Args:
+        verify: Whether the server's certificate is checked, or the file with the certificates of the
+            authorities that it is checked against.
+        client_certificate: Files with our certificate and its key, where the server wants one.
+        proxy: URL of the proxy; None for those that the environment names.
+        headers: Headers that each request carries.
+        allow_http: Whether credentials may travel unencrypted to another machine.
+        trust_environment: Whether proxies and certificate files of the environment count.
+        timeout_seconds: How long an answer may keep silent.
+    """
+
+    verify: bool | str = True
+    client_certificate: tuple[str, str] | None = None
+    proxy: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    allow_http: bool = False
+    trust_environment: bool = True
+    timeout_seconds: float = 15.0
+
+    def check(self, url: str) -> None:
+        """Refuse a URL over which credentials would travel unencrypted.
+
+        Args:
+            url: URL of Airflow's web server.
+
+        Raises:
+            ValueError: The URL is none, or it is one of `http` to another machine and that is not allowed.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(
+                f"{url!r} is no URL of a web server. Give one like 'https://airflow.example.com'."
+            )
+        if parts.scheme == "http" and not self.allow_http and not _is_here(parts.hostname):
+            raise ValueError(
+                f"{url!r} is not encrypted: whoever listens on the way reads the credentials. Give an https URL, "
+                "or say `http=HttpOptions(allow_http=True)` where the network in between is trusted."
+            )
+
+
+DEFAULT_OPTIONS = HttpOptions()
+"""Certificates are checked, and credentials are encrypted."""
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

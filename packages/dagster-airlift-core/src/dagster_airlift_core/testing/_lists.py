@@ -1,0 +1,61 @@
+"""The filters and pages of the fake Airflow's lists, as far as both versions of the API have them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from dagster_airlift_core.testing._server import Query
+from dagster_airlift_core.testing._world import Row
+
+Item = TypeVar("Item")
+
+_PAST = datetime(2000, 1, 1, tzinfo=UTC)
+_FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def one(query: Query, name: str, otherwise: str) -> str:
+    """Return a parameter of a query that is given once."""
+    return query.get(name, [otherwise])[0]
+
+
+def part(rows: Sequence[Item], query: Query, limit: int) -> Sequence[Item]:
+    """Return the rows after an offset, as many as are allowed."""
+    return rows[int(one(query, "offset", "0")) :][:limit]
+
+
+def is_like(pattern: str, text: str) -> bool:
+    """Match as SQL does: `%` for any characters, `_` for one."""
+    expression = re.escape(pattern).replace("%", ".*").replace("_", ".")
+    return re.search(expression, text, re.IGNORECASE | re.DOTALL) is not None
+
+
+def is_wanted(dag: Mapping[str, Any], query: Query) -> bool:
+    """Tell whether a DAG passes the filters that both versions have."""
+    tags = {tag["name"] for tag in dag["tags"]}
+    paused = str(dag["is_paused"]).lower()
+    with_stale = query.get("exclude_stale") == ["false"] or query.get("only_active") == ["false"]
+    return (
+        is_like(one(query, "dag_id_pattern", "%"), str(dag["dag_id"]))
+        and ("tags" not in query or bool(tags & set(query["tags"])))
+        and one(query, "paused", paused) == paused
+        and (not dag["is_stale"] or with_stale)
+    )
+
+
+def matches(row: Row, query: Query) -> bool:
+    """Tell whether a DAG run or task instance passes the filters by state and time."""
+    state = row.payload["state"] or "none"
+    due = datetime.fromisoformat(row.payload["run_after"])
+    return (
+        ("state" not in query or state in query["state"])
+        and _instant(query, "updated_at_gte", _PAST) <= row.updated_at
+        and row.updated_at <= _instant(query, "updated_at_lte", _FUTURE)
+        and _instant(query, "run_after_gte", _PAST) <= due
+    )
+
+
+def _instant(query: Query, name: str, otherwise: datetime) -> datetime:
+    return datetime.fromisoformat(query[name][0]) if name in query else otherwise

@@ -1,0 +1,382 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dagster_airlift_core import (
+    AirflowAsset,
+    AirflowBasicAuthBackend,
+    AirflowInstance,
+    AirflowSnapshot,
+    Dag,
+    TaskHandle,
+    assets_with_dag_mappings,
+    assets_with_multiple_task_mappings,
+    assets_with_task_mappings,
+    build_defs_from_airflow_instance,
+)
+from dagster_airlift_core.keys import airflow_asset_key
+from dagster_airlift_core.model import Task
+from dagster_airlift_core.wire import TASK_MAPPING_METADATA_KEY
+
+AIRFLOW = AirflowInstance(AirflowBasicAuthBackend("http://127.0.0.1:9", "viewer", "viewer"), "prod")
+MOMENT = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+
+def dag(dag_id: str, *, is_paused: bool = False, is_stale: bool = False) -> Dag:
+    return Dag(dag_id, None, (), (), None, None, is_paused=is_paused, is_stale=is_stale)
+
+
+def task(dag_id: str, task_id: str, *after: str, is_proxied: bool = False) -> Task:
+    return Task(dag_id, task_id, "BashOperator", frozenset(after), is_proxied=is_proxied)
+
+
+def airflow_asset(
+    uri: str,
+    *,
+    made_by: Iterable[tuple[str, str]] = (),
+    read_by: Iterable[tuple[str, str]] = (),
+    starts: Iterable[str] = (),
+) -> AirflowAsset:
+    made, read = (frozenset(TaskHandle(*pair) for pair in pairs) for pairs in (made_by, read_by))
+    return AirflowAsset(uri, uri, None, made, read, frozenset(starts))
+
+
+def snapshot(
+    *tasks: Task, dags: Iterable[Dag] = (), assets: Iterable[AirflowAsset] = (), instance: str = "prod"
+) -> AirflowSnapshot:
+    known = {one.dag_id: dag(one.dag_id) for one in tasks} | {one.dag_id: one for one in dags}
+    handles = {TaskHandle(one.dag_id, one.task_id): one for one in tasks}
+    return AirflowSnapshot(instance, MOMENT, known, handles, tuple(assets))
+
+
+def built(
+    taken: AirflowSnapshot, *assets: dg.AssetSpec | dg.AssetsDefinition, **choices: object
+) -> dict[str, dg.AssetSpec]:
+    mine = choices.pop("defs", None) or dg.Definitions(assets=assets)
+    defs = build_defs_from_airflow_instance(
+        airflow_instance=AIRFLOW,
+        defs=mine,
+        snapshot=taken,
+        **choices,  # pyright: ignore[reportArgumentType]
+    )
+    dg.Definitions.validate_loadable(defs)
+    return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def deps_of(spec: dg.AssetSpec) -> set[str]:
+    return {dep.asset_key.to_user_string() for dep in spec.deps}
+
+
+def test_dags_are_linked_through_airflows_assets() -> None:
+    taken = snapshot(
+        task("load", "write"),
+        task("report", "read"),
+        assets=[
+            airflow_asset("s3://lake/orders.csv", made_by=[("load", "write")], starts=["report"]),
+            airflow_asset("s3://lake/report.csv", made_by=[("report", "read")]),
+        ],
+    )
+
+    specs = built(taken)
+
+    orders, report = "prod/asset/s3:/lake/orders.csv", "prod/asset/s3:/lake/report.csv"
+    assert deps_of(specs["prod/dag/load"]) == {orders}
+    assert deps_of(specs[report]) == {orders}
+    assert deps_of(specs["prod/dag/report"]) == {orders, report}
+    assert specs[orders].kinds == {"airflow", "s3", "airliftmapped"}
+    assert specs[orders].metadata["Airflow Asset URI"] == "s3://lake/orders.csv"
+    assert specs[orders].metadata[TASK_MAPPING_METADATA_KEY] == dg.MetadataValue.json(
+        [{"airflow_instance": "prod", "dag_id": "load", "task_id": "write"}]
+    )
+
+
+def test_dags_that_start_each_other_in_a_circle_load_and_say_so(caplog: pytest.LogCaptureFixture) -> None:
+    taken = snapshot(
+        task("a", "t"),
+        task("b", "t"),
+        assets=[
+            airflow_asset("x://one", made_by=[("a", "t")], starts=["b"]),
+            airflow_asset("x://two", made_by=[("b", "t")], starts=["a"]),
+        ],
+    )
+
+    with caplog.at_level(logging.WARNING):
+        specs = built(taken)
+
+    left_out = [key for key, spec in specs.items() if "Would Close a Circle" in spec.metadata]
+    assert len(left_out) == 1
+    assert "would close a circle" in caplog.text
+
+
+def test_an_asset_of_airflow_that_no_dag_of_ours_touches_is_left_out() -> None:
+    taken = snapshot(task("etl", "t"), assets=[airflow_asset("x://a", made_by=[("gone", "t")])])
+
+    assert set(built(taken)) == {"prod/instance", "prod/dag/etl"}
+
+
+def test_a_function_chooses_keys_and_may_choose_that_of_your_asset() -> None:
+    @dg.asset(key=["lake", "orders"])
+    def orders() -> None: ...
+
+    taken = snapshot(
+        task("etl", "load"),
+        assets=[
+            airflow_asset("s3://lake/orders.csv", made_by=[("etl", "load")]),
+            airflow_asset("s3://lake/other.csv", made_by=[("etl", "load")]),
+        ],
+    )
+
+    specs = built(
+        taken,
+        orders,
+        airflow_asset_key_fn=lambda asset: dg.AssetKey(["lake", asset.uri.split("/")[-1].split(".")[0]]),
+    )
+
+    assert set(specs) == {"prod/instance", "prod/dag/etl", "lake/orders", "lake/other"}
+    assert specs["lake/orders"].tags["dagster-airlift/airflow-task-id"] == "load"
+    assert deps_of(specs["prod/dag/etl"]) == {"lake/orders", "lake/other"}
+
+
+def test_each_task_is_an_asset_on_request() -> None:
+    taken = snapshot(
+        task("etl", "extract", "load", "gone"),
+        task("etl", "load"),
+        assets=[
+            airflow_asset("x://in", read_by=[("etl", "extract")]),
+            airflow_asset("x://out", made_by=[("etl", "load")]),
+        ],
+    )
+
+    specs = built(taken, task_assets=True)
+
+    assert deps_of(specs["prod/task/etl/load"]) == {"prod/task/etl/extract"}
+    assert deps_of(specs["prod/task/etl/extract"]) == {"prod/asset/x:/in"}
+    assert deps_of(specs["prod/asset/x:/out"]) == {"prod/task/etl/load"}
+    assert "prod/task/etl/extract" not in built(taken)
+
+
+def test_a_task_asset_or_dag_asset_of_your_own_is_not_made_twice() -> None:
+    mine = dg.AssetSpec(["prod", "task", "etl", "load"], description="mine")
+
+    specs = built(snapshot(task("etl", "load")), mine, task_assets=True)
+
+    assert specs["prod/task/etl/load"].description == "mine"
+
+
+@dg.asset
+def table() -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("tasks", "runs_in"),
+    [
+        pytest.param([task("etl", "a"), task("etl", "b")], "airflow", id="none is proxied"),
+        pytest.param([task("etl", "a", is_proxied=True), task("etl", "b")], "both", id="one is proxied"),
+        pytest.param(
+            [task("etl", "a", is_proxied=True), task("etl", "b", is_proxied=True)], "dagster", id="all are"
+        ),
+    ],
+)
+def test_a_mapped_asset_says_where_it_runs_now(tasks: list[Task], runs_in: str) -> None:
+    specs = built(snapshot(*tasks), *assets_with_task_mappings("etl", {"a": [table], "b": [table]}))
+
+    assert specs["table"].tags["airlift/runs-in"] == runs_in
+    assert "etl.a" in str(specs["table"].metadata["Where It Runs"])
+
+
+def test_an_asset_of_a_dag_runs_in_dagster_when_all_tasks_are_proxied() -> None:
+    mapped = assets_with_dag_mappings({"etl": [table]})
+
+    half = built(snapshot(task("etl", "a", is_proxied=True), task("etl", "b")), *mapped)
+    whole = built(snapshot(task("etl", "a", is_proxied=True)), *mapped)
+
+    assert half["table"].tags["airlift/runs-in"] == "airflow"
+    assert half["prod/dag/etl"].metadata["Tasks Proxied"] == "1 of 2"
+    assert whole["table"].tags["airlift/runs-in"] == "dagster"
+    assert whole["prod/dag/etl"].metadata["Tasks Proxied"] == "1 of 1"
+
+
+def test_what_airflow_lacks_runs_nowhere() -> None:
+    specs = built(snapshot(task("etl", "a")), *assets_with_task_mappings("etl", {"gone": [table]}))
+
+    assert "airlift/runs-in" not in specs["table"].tags
+    assert specs["table"].tags["airlift/status"] == "missing"
+
+
+def scheduled(asset: dg.AssetsDefinition, selection: dg.AssetSelection | str = "table") -> dg.Definitions:
+    job = dg.define_asset_job("nightly", selection=selection)
+    return dg.Definitions(assets=[asset], schedules=[dg.ScheduleDefinition(job=job, cron_schedule="@daily")])
+
+
+def named(asset: dg.AssetsDefinition) -> dg.Definitions:
+    job = dg.define_asset_job("nightly", selection="table")
+    schedule = dg.ScheduleDefinition("by_name", job_name="nightly", cron_schedule="@daily")
+    return dg.Definitions(assets=[asset], jobs=[job], schedules=[schedule])
+
+
+def conditioned(asset: dg.AssetsDefinition) -> dg.Definitions:
+    eager = dg.AutomationCondition.eager()
+    return dg.Definitions(
+        assets=[asset.map_asset_specs(lambda spec: spec.replace_attributes(automation_condition=eager))]
+    )
+
+
+@pytest.mark.parametrize(
+    ("automate", "reason"),
+    [
+        pytest.param(scheduled, "the schedule nightly_schedule runs it", id="schedule"),
+        pytest.param(named, "the schedule by_name runs it", id="schedule of a job by its name"),
+        pytest.param(conditioned, "it has an automation condition", id="condition"),
+    ],
+)
+def test_an_asset_that_airflow_and_dagster_run_is_a_warning(
+    automate: object, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (mapped,) = assets_with_task_mappings("etl", {"a": [table]})
+    defs = automate(mapped)  # pyright: ignore[reportCallIssue]
+
+    with caplog.at_level(logging.WARNING):
+        specs = built(snapshot(task("etl", "a")), defs=defs)
+
+    assert specs["table"].tags["airlift/runs-in"] == "both"
+    assert f"Airflow runs etl.a, and Dagster runs it too: {reason}." in caplog.text
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        pytest.param(snapshot(task("etl", "a"), dags=[dag("etl", is_paused=True)]), id="paused in Airflow"),
+        pytest.param(snapshot(task("etl", "a", is_proxied=True)), id="proxied"),
+    ],
+)
+def test_what_airflow_does_not_run_may_be_scheduled(
+    taken: AirflowSnapshot, caplog: pytest.LogCaptureFixture
+) -> None:
+    (mapped,) = assets_with_task_mappings("etl", {"a": [table]})
+
+    with caplog.at_level(logging.WARNING):
+        built(taken, defs=scheduled(mapped))
+
+    assert not caplog.records
+
+
+def test_the_state_of_a_dag_is_a_tag() -> None:
+    specs = built(snapshot(dags=[dag("a", is_paused=True), dag("b", is_stale=True), dag("c")]))
+
+    assert [specs[f"prod/dag/{name}"].tags.get("airlift/status") for name in "abc"] == [
+        "paused",
+        "stale",
+        None,
+    ]
+
+
+def test_mapping_again_adds_across_tasks_and_dags() -> None:
+    (once,) = assets_with_task_mappings("etl", {"a": [dg.AssetSpec("x")]})
+    (twice,) = assets_with_multiple_task_mappings([once], [TaskHandle("other", "b")])
+
+    specs = built(
+        snapshot(task("etl", "a"), task("other", "b")), *assets_with_dag_mappings({"third": [twice]})
+    )
+
+    assert {"View DAG (etl.a)", "View DAG (other.b)", "View DAG (third)"} <= set(specs["x"].metadata)
+    assert deps_of(specs["prod/dag/etl"]) == deps_of(specs["prod/dag/other"]) == {"x"}
+
+
+def test_partitioned_assets_map_to_tasks_and_dags() -> None:
+    daily = dg.DailyPartitionsDefinition("2026-01-01")
+
+    @dg.asset(partitions_def=daily)
+    def by_day() -> None: ...
+
+    specs = built(
+        snapshot(task("etl", "a")),
+        *assets_with_task_mappings("etl", {"a": [by_day]}),
+        *assets_with_dag_mappings({"etl": [dg.AssetSpec("spec", partitions_def=daily)]}),
+        *assets_with_task_mappings("etl", {"gone": [dg.AssetSpec("lost", partitions_def=daily)]}),
+    )
+
+    assert specs["by_day"].partitions_def == specs["spec"].partitions_def == daily
+
+
+def test_a_chain_of_five_thousand_mapped_assets_loads() -> None:
+    length = 5_000
+    specs = [dg.AssetSpec(f"n{n}", deps=[f"n{n - 1}"] if n else []) for n in range(length)]
+    mapped = assets_with_task_mappings("etl", {f"t{n}": [spec] for n, spec in enumerate(specs)})
+
+    found = built(snapshot(*(task("etl", f"t{n}") for n in range(length))), *mapped)
+
+    assert deps_of(found["prod/dag/etl"]) == {f"n{length - 1}"}
+
+
+@given(st.lists(st.text(min_size=1), min_size=2, unique=True))
+def test_no_two_uris_have_one_key(uris: list[str]) -> None:
+    keys = {airflow_asset_key("prod", uri).to_user_string() for uri in uris}
+
+    assert len(keys) == len(uris)
+
+
+@given(st.text(alphabet="s3:/%2A", min_size=1), st.text(alphabet="s3:/%2A", min_size=1))
+def test_no_two_uris_that_look_alike_have_one_key(one: str, other: str) -> None:
+    keys = [airflow_asset_key("prod", uri).to_user_string() for uri in (one, other)]
+
+    assert (keys[0] == keys[1]) == (one == other)
+
+
+ids = st.from_regex(r"\A[a-zA-Z0-9_.\-]{1,12}\Z") | st.text(
+    st.characters(categories=["L", "N"]), min_size=1, max_size=12
+)
+task_ids = st.lists(ids, min_size=1, max_size=3, unique=True)
+uris = st.from_regex(r"\A[a-z0-9]{1,5}://[!-~]{0,12}\Z") | st.text(
+    st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+@given(st.dictionaries(ids, task_ids, min_size=1, max_size=5), st.data())
+def test_whatever_airflow_accepts_loads_with_distinct_keys(
+    tasks_of: dict[str, list[str]], data: st.DataObject
+) -> None:
+    tasks = [task(dag_id, task_id) for dag_id, ids_of in tasks_of.items() for task_id in ids_of]
+    handles = st.sampled_from([(one.dag_id, one.task_id) for one in tasks])
+    found = data.draw(st.lists(uris, max_size=4, unique=True))
+    assets = [
+        airflow_asset(
+            uri,
+            made_by=[data.draw(handles)],
+            read_by=data.draw(st.lists(handles, max_size=2)),
+            starts=data.draw(st.lists(st.sampled_from(sorted(tasks_of)), max_size=2)),
+        )
+        for uri in found
+    ]
+    mapped = [
+        asset
+        for number, one in enumerate(tasks)
+        for asset in assets_with_task_mappings(
+            one.dag_id, {data.draw(st.sampled_from([one.task_id, "gone"])): [dg.AssetSpec(f"mapped{number}")]}
+        )
+    ]
+
+    specs = built(snapshot(*tasks, assets=assets), *mapped, task_assets=True)
+
+    assert len(specs) == 1 + len(tasks_of) + 2 * len(tasks) + len(assets)
+
+
+def test_two_instances_with_equal_dags_stay_apart() -> None:
+    tasks = [task("a-b", "t"), task("a_b", "t"), task("a.b", "t")]
+    other = AirflowInstance(AirflowBasicAuthBackend("http://127.0.0.1:9", "viewer", "viewer"), "pro-d")
+    first = build_defs_from_airflow_instance(airflow_instance=AIRFLOW, snapshot=snapshot(*tasks))
+    both = build_defs_from_airflow_instance(
+        airflow_instance=other, defs=first, snapshot=snapshot(*tasks, instance="pro-d")
+    )
+
+    dg.Definitions.validate_loadable(both)
+
+    assert len(list(both.resolve_all_asset_specs())) == 2 * (1 + 3)
+    assert len(list(both.sensors or ())) == 2

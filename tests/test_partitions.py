@@ -1,0 +1,181 @@
+"""Which partition a moment is in, by the provider's few questions, against Dagster's own windows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.partitions.context import (  # noqa: TID251 - what Dagster's GraphQL server gives it
+    PartitionLoadingContext,
+    TemporalContext,
+)
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from airflow.providers.dagster import calls
+from airflow.providers.dagster.client import DagsterAddress, DagsterClient
+from airflow.providers.dagster.exceptions import InvalidPartition
+from airflow.providers.dagster.partition_keys import PartitionCheck
+from airflow.providers.dagster.patience import Patience
+from airflow.providers.dagster.testing import FakeClock, FakeDagster
+
+ZONES = (
+    *("UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns"),
+    *("Asia/Kolkata", "Pacific/Apia", "America/Santiago"),
+)
+CRONS = {"0 * * * *": "%Y-%m-%d-%H:%M", "*/30 * * * *": "%Y-%m-%d-%H:%M", "0 0 * * *": "%Y-%m-%d"}
+CRONS |= {"30 2 * * *": "%Y-%m-%d", "0 1 * * 0": "%Y-%m-%d", "15 0 1 * *": "%Y-%m"}
+# Clocks change in these weeks, in one zone or another.
+WEEKS = (
+    datetime(2025, 10, 20, tzinfo=UTC),
+    datetime(2026, 3, 1, tzinfo=UTC),
+    datetime(2026, 3, 25, tzinfo=UTC),
+)
+
+
+@dataclass(frozen=True)
+class RealPartitions:
+    """The fake Dagster's partitions, answered by Dagster's own definition."""
+
+    own: dg.PartitionsDefinition[str]
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        timed = isinstance(self.own, dg.TimeWindowPartitionsDefinition)
+        return {
+            "type": "TIME_WINDOW" if timed else "STATIC",
+            "fmt": getattr(self.own, "fmt", None),
+            "dimensionTypes": [{"name": "default"}],
+        }
+
+    @property
+    def dimensions(self) -> list[dict[str, Any]]:
+        return [{"name": "default", "partitionKeys": list(self.own.get_partition_keys())}]
+
+    def page(self, limit: int, *, ascending: bool, cursor: str | None) -> dict[str, Any]:
+        found = self.own.get_paginated_partition_keys(_now(), limit, ascending, cursor)
+        return {"results": list(found.results), "cursor": found.cursor, "hasMore": found.has_more}
+
+
+def _now() -> PartitionLoadingContext:
+    moment = TemporalContext(effective_dt=datetime.now(UTC), last_event_id=None)
+    return PartitionLoadingContext(temporal_context=moment, dynamic_partitions_store=None)
+
+
+@pytest.fixture(scope="module")
+def dagster() -> Iterator[FakeDagster]:
+    with FakeDagster() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def check(dagster: FakeDagster) -> Iterator[PartitionCheck]:
+    client = DagsterClient(DagsterAddress(url=dagster.url, conn_id="d"))
+    yield PartitionCheck(client, Patience(30.0, FakeClock(), logging.getLogger("partitions")))
+    client.close()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A partitions definition of time windows."""
+
+    cron: str
+    zone: str
+    week: datetime
+    offset: int = 0
+    is_closed: bool = True
+    has_holes: bool = False
+
+
+CASES = st.builds(
+    Case,
+    cron=st.sampled_from(sorted(CRONS)),
+    zone=st.sampled_from(ZONES),
+    week=st.sampled_from(WEEKS),
+    # Below 0, with an end, Dagster's list of keys and its pages of keys differ among themselves.
+    offset=st.sampled_from([0, 0, 1]),
+    is_closed=st.booleans(),
+    has_holes=st.booleans(),
+)
+# Where the clocks go back, an hour has its name twice.
+HOURLY = Case("0 * * * *", "America/New_York", WEEKS[0])
+
+
+@cache
+def timed(case: Case) -> dg.TimeWindowPartitionsDefinition:
+    start = (case.week - timedelta(days=40)).astimezone(ZoneInfo(case.zone)).replace(tzinfo=None, hour=0)
+    return dg.TimeWindowPartitionsDefinition(
+        start=start,
+        end=start + timedelta(days=70) if case.is_closed else None,
+        cron_schedule=case.cron,
+        timezone=case.zone,
+        fmt=CRONS[case.cron],
+        end_offset=case.offset,
+        exclusions=["0 0 * * 3"] if case.has_holes else None,
+    )
+
+
+@cache
+def windows(case: Case) -> list[tuple[float, float, str]]:
+    definition = timed(case)
+    found = ((definition.time_window_for_partition_key(key), key) for key in definition.get_partition_keys())
+    return [(window.start.timestamp(), window.end.timestamp(), key) for window, key in found]
+
+
+def ask(dagster: FakeDagster, check: PartitionCheck, case: Case, moment: int) -> str | None:
+    dagster.add_asset("daily", partitions=RealPartitions(timed(case)))
+    (asset,) = check.dagster.ask(calls.assets([("daily",)]))
+    try:
+        return check.keys_at([asset], moment, "data_interval_start")[asset.key]
+    except InvalidPartition:
+        return None
+
+
+@settings(max_examples=100, deadline=None)
+@given(case=CASES, quarters=st.integers(-60 * 96, 60 * 96), seconds=st.sampled_from([0, 0, 1, -1]))
+@example(HOURLY, 13 * 96 + 20, 0)  # 01:00 of the day that has it twice
+@example(HOURLY, 13 * 96 + 24, 0)
+def test_a_moment_is_in_the_partition_whose_window_holds_it(
+    dagster: FakeDagster, check: PartitionCheck, case: Case, quarters: int, seconds: int
+) -> None:
+    moment = int(case.week.timestamp()) + quarters * 900 + seconds
+    holding = [key for start, end, key in windows(case) if start <= moment < end]
+
+    assert ask(dagster, check, case, moment) == (holding[0] if holding else None)
+
+
+@settings(max_examples=30, deadline=None)
+@given(case=CASES, place=st.floats(0, 0.999))
+def test_every_key_that_dagster_has_is_found_and_no_other(
+    dagster: FakeDagster, check: PartitionCheck, case: Case, place: float
+) -> None:
+    keys = timed(case).get_partition_keys()
+    key = keys[int(place * len(keys))]
+    dagster.add_asset("daily", partitions=RealPartitions(timed(case)))
+    (asset,) = check.dagster.ask(calls.assets([("daily",)]))
+
+    assert check.given([asset], key) == {asset.key: key}
+    for other in (f"{key}x", "1999-01-01", "1999-01-01-00:00", "2031-01"):
+        with pytest.raises(InvalidPartition):
+            check.given([asset], other)
+
+
+@pytest.mark.parametrize("count", [1, 2, 1000, 1001, 4000])
+def test_every_static_key_is_found_and_no_other(
+    dagster: FakeDagster, check: PartitionCheck, count: int
+) -> None:
+    keys = [f"k{number}" for number in range(count)]
+    dagster.add_asset("static", partitions=RealPartitions(dg.StaticPartitionsDefinition(keys)))
+    (asset,) = check.dagster.ask(calls.assets([("static",)]))
+
+    for key in {keys[0], keys[-1], keys[count // 2]}:
+        assert check.given([asset], key) == {asset.key: key}
+    with pytest.raises(InvalidPartition, match="has no partition 'k'"):
+        check.given([asset], "k")
