@@ -25,6 +25,8 @@ from dagster_airlift_core.model import Window
 from dagster_airlift_core.testing import FakeAirflow, Reply
 
 CANARY = "canary-3f9"
+SILENCE = 2.0
+"""Seconds; a busy machine answers sooner."""
 NEVER = {"Retry-After": "3600"}
 HUGE = "[" + " " * 50_000_000 + "]"
 VERSIONS = ["2.11.2", "3.3.2"]
@@ -40,7 +42,7 @@ def fake(request: pytest.FixtureRequest) -> Iterator[FakeAirflow]:
 @pytest.fixture
 def airflow(fake: FakeAirflow) -> AirflowInstance:
     airflow = AirflowInstance(
-        AirflowBasicAuthBackend(fake.url, "viewer", CANARY), "prod", http=HttpOptions(timeout_seconds=0.3)
+        AirflowBasicAuthBackend(fake.url, "viewer", CANARY), "prod", http=HttpOptions(timeout_seconds=SILENCE)
     )
     airflow.list_tasks("etl")
     return airflow
@@ -100,8 +102,8 @@ def test_each_fault_ends_in_its_own_error(
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param(Reply(200, {}, delay=0.8), id="before the answer"),
-        pytest.param(Reply(200, " " * 1000, cut_after=10, stall=0.8), id="in the middle of the answer"),
+        pytest.param(Reply(200, {}, delay=SILENCE + 1), id="before the answer"),
+        pytest.param(Reply(200, " " * 1000, cut_after=10, stall=SILENCE + 1), id="in the middle of the answer"),
         pytest.param(Reply(200, " " * 1000, cut_after=10), id="the connection is closed in the middle"),
     ],
 )
@@ -120,7 +122,7 @@ def test_a_server_that_falls_silent_is_unreachable(
         pytest.param([Reply(413, {})], id="too large for a proxy"),
         pytest.param([Reply(200, HUGE)], id="too large for us"),
         pytest.param([Reply(504, {}, headers=NEVER)], id="too slow for a proxy"),
-        pytest.param([Reply(200, {}, delay=0.6)] * 3, id="too slow for us"),
+        pytest.param([Reply(200, {}, delay=SILENCE + 1)] * 3, id="too slow for us"),
     ],
 )
 def test_a_page_that_is_too_much_is_asked_for_in_halves_from_then_on(

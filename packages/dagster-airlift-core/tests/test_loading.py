@@ -195,7 +195,7 @@ def test_an_airflow_that_dies_in_between_is_not_asked_for_every_dag(
     snapshot = Reading(airflow).snapshot()
 
     asked = {request.path for request in fake.requests if request.path.endswith("/tasks")}
-    assert len(asked) == 64
+    assert len(asked) <= 64
     assert len(snapshot.unread) == 201
     assert "had stopped to answer" in snapshot.unread["etl"]
 
