@@ -103,7 +103,9 @@ def test_each_fault_ends_in_its_own_error(
     "reply",
     [
         pytest.param(Reply(200, {}, delay=SILENCE + 1), id="before the answer"),
-        pytest.param(Reply(200, " " * 1000, cut_after=10, stall=SILENCE + 1), id="in the middle of the answer"),
+        pytest.param(
+            Reply(200, " " * 1000, cut_after=10, stall=SILENCE + 1), id="in the middle of the answer"
+        ),
         pytest.param(Reply(200, " " * 1000, cut_after=10), id="the connection is closed in the middle"),
     ],
 )
