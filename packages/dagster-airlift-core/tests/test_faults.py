@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dagster_airlift_core import (
@@ -30,6 +30,8 @@ SILENCE = 2.0
 NEVER = {"Retry-After": "3600"}
 HUGE = "[" + " " * 50_000_000 + "]"
 VERSIONS = ["2.11.2", "3.3.2"]
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
 
 
 @pytest.fixture(params=VERSIONS)
@@ -187,12 +189,14 @@ FIELDS = [
     rows=st.lists(st.dictionaries(st.sampled_from(FIELDS), json_values | st.just("x")), max_size=3),
     name=st.sampled_from(sorted(LISTS)),
 )
+@CALM
 def test_rows_of_any_shape_are_read_or_set_aside(rows: list[dict[str, object]], name: str) -> None:
     page = LISTS[name]({name: rows, "unknown": 1})
 
     assert len(page.rows) + len(page.bad_rows) == page.received == len(rows)
 
 
+@CALM
 @given(payload=json_values, name=st.sampled_from(sorted(LISTS)))
 def test_an_answer_of_any_shape_is_a_page_or_a_value_error(payload: object, name: str) -> None:
     try:
@@ -207,7 +211,7 @@ def test_an_answer_of_any_shape_is_a_page_or_a_value_error(payload: object, name
     cap=st.integers(1, 5),
     version=st.sampled_from(VERSIONS),
 )
-@settings(deadline=None, max_examples=15)
+@settings(CALM, max_examples=15)
 def test_everything_is_listed_under_any_cap(dag_ids: set[str], cap: int, version: str) -> None:
     with FakeAirflow(page_cap=cap, version=version) as fake:
         for dag_id in dag_ids:

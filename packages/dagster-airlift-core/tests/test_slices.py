@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dagster_airlift_core._dialect.port import UnknownPage
@@ -77,7 +77,7 @@ names = st.text("abcdef", min_size=1, max_size=3)
     changes=st.lists(names, max_size=6),
     seed=st.integers(0, 5),
 )
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_stands_still_is_read_although_other_rows_change(
     stamps: dict[str, int], cap: int, limit: int, changes: list[str], seed: int
 ) -> None:
@@ -89,7 +89,7 @@ def test_whatever_stands_still_is_read_although_other_rows_change(
 
 
 @given(stamps=st.dictionaries(names, st.integers(0, 10**11)), cap=st.integers(1, 9))
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_is_read_twice_when_nothing_changes(stamps: dict[str, int], cap: int) -> None:
     found = read_all(Table(stamps, cap, []), 5)
 
