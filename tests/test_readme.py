@@ -51,7 +51,7 @@ def parsed_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_lines_of_the_readme_peer_and_observe() -> None:
     names: dict[str, Any] = {}
     with FakeAirflow() as fake:
-        fake.users = {"viewer": "..."}
+        fake.users["viewer"] = "..."
         fake.add_dag("dbt_dag", {"dbt_run_marts": []})
         for block in blocks("python"):
             exec(block.replace("http://localhost:8080", fake.url), names)
