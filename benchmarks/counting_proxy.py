@@ -61,9 +61,12 @@ class Proxy:
         self._webserver = webserver
         self._calls: list[Call] = []
         self._unanswered = 0
+        self._held: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the one request of a connection."""
+        """Answer the one request of a connection, also when nobody waits for the answer any more."""
+        task = asyncio.current_task()
+        self._held.add(task)  # asyncio itself holds it only weakly
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             head = await reader.readuntil(b"\r\n\r\n")
             if head.startswith(f"GET {CONTROL} ".encode()):
@@ -72,6 +75,7 @@ class Proxy:
                 await self._pass_on(head, reader, writer)
             await writer.drain()
         writer.close()
+        self._held.discard(task)
 
     async def _pass_on(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lines = head.decode("latin-1").split("\r\n")

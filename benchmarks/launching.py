@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, nargs="+", default=Plan.days, help="of partitions, 0 for none")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=TOOLS)
     parser.add_argument("--repeats", type=int, default=Plan.repeats)
+    parser.add_argument("--add", action="store_true", help="keep the last results, and add to them")
     parser.add_argument("--render", action="store_true", help="write the page from the last results")
     parser.add_argument("--out", type=Path, default=OUT, help="folder of the results")
     arguments = parser.parse_args()
@@ -96,7 +97,7 @@ def main() -> None:
     if not arguments.render:
         asked = Plan(tuple(arguments.dags), tuple(arguments.days), tuple(arguments.tools), arguments.repeats)
         before = os.getloadavg()[0]
-        launches: list[Launch] = []
+        launches: list[Launch] = list(read(file).launches) if arguments.add else []
         with tempfile.TemporaryDirectory() as folder:
             airflow = Airflow.created(Path(folder))
             for launch in told(measured(QUICK if arguments.quick else asked, airflow)):

@@ -178,17 +178,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="one small cell, in seconds")
+    parser.add_argument("--sizes", type=int, nargs="+", default=Plan.sizes, help="numbers of DAGs")
+    parser.add_argument("--latencies", type=int, nargs="+", default=Plan.latencies, help="milliseconds")
+    parser.add_argument("--chains", type=int, nargs="*", default=Plan.chains, help="lengths of chains")
     parser.add_argument("--repeats", type=int, default=Plan.repeats)
+    parser.add_argument("--add", action="store_true", help="keep the last results, and add to them")
     parser.add_argument("--render", action="store_true", help="write the page from the last results")
     parser.add_argument("--out", type=Path, default=OUT, help="folder of the results")
     arguments = parser.parse_args()
     file: Path = arguments.out / "peering.json"
     if not arguments.render:
-        plan = QUICK if arguments.quick else Plan(repeats=arguments.repeats)
+        asked = (arguments.sizes, arguments.latencies, arguments.chains)
+        plan = QUICK if arguments.quick else Plan(*map(tuple, asked), repeats=arguments.repeats)
         with_peer = find_spec("dagster_airlift") is not None
         before = os.getloadavg()[0]
-        loads: list[Load] = []
-        chained: list[Load] = []
+        last = read(file) if arguments.add else None
+        loads: list[Load] = list(last.loads) if last else []
+        chained: list[Load] = list(last.chains) if last else []
         with tempfile.TemporaryDirectory() as folder:
             for found, kept in (
                 (chains(plan, with_peer=with_peer), chained),

@@ -56,7 +56,14 @@ def write_page(loads: Loads, out: Path) -> None:
             ("peering-memory", "Peak of memory over the number of DAGs"),
         )
     )
-    parts = [str(loads.conditions), _against_peer(loads), charts, _live(loads), _offline(loads)]
+    parts = [
+        str(loads.conditions),
+        _against_peer(loads),
+        charts,
+        _growth(loads),
+        _offline(loads),
+        _live(loads),
+    ]
     if loads.chains:
         parts.append(_chains(loads))
     replace_part(out.with_suffix(".md"), "peering", "\n\n".join(parts))
@@ -89,6 +96,17 @@ def _ratio(loads: Loads, field: str, dags: int, latency: int) -> str:
     peer = loads.spread(field, PEER, "v1", dags, latency)
     ours = loads.spread(field, OURS, "v1", dags, latency)
     return times(peer.median / ours.median) if peer and ours else "-"
+
+
+def _growth(loads: Loads) -> str:
+    """What one DAG costs at each size: equal where the cost grows in proportion."""
+    rows: list[list[str]] = []
+    for subject, api, latency in ((OURS, "v1", loads.latencies[0]), (OURS_SNAPSHOT, "v2", 0), (BARE, "", 0)):
+        found = [(dags, loads.spread("cpu", subject, api, dags, latency)) for dags in loads.sizes]
+        cells = [f"{1000 * cpu.median / dags:.2f} ms" if cpu else "-" for dags, cpu in found]
+        rows.append([subject, *cells])
+    head = ["processor for one DAG", *(f"of {count(dags)}" for dags in loads.sizes)]
+    return "How the cost grows:\n\n" + table(head, rows)
 
 
 def _live(loads: Loads) -> str:

@@ -78,6 +78,14 @@ def test_the_dagster_packages_do_not_ask_for_airflow(wheels: dict[str, zipfile.Z
     assert not {wanted for wanted in requirements(wheels[name]) if wanted.startswith("apache-airflow")}
 
 
+def test_dagster_dbt_comes_with_an_extra_alone(wheels: dict[str, zipfile.ZipFile]) -> None:
+    asked = metadata(wheels["dagster_airlift_dbt"]).get_all("Requires-Dist", [])
+
+    assert [line for line in asked if "dbt" in line.removeprefix("dagster-airlift")] == [
+        "dagster-dbt>=0.29.0; extra == 'migrate'"
+    ]
+
+
 @pytest.mark.parametrize("name", PACKAGES)
 def test_every_direct_dependency_has_a_lower_bound(wheels: dict[str, zipfile.ZipFile], name: str) -> None:
     without = [

@@ -259,3 +259,22 @@ def test_as_a_whole_every_dag_runs(kitchen: Path, originals: dict[str, DAG], dag
         launched = [each for each in dagster.runs.values() if each.tags[wire.DAG_ID_TAG] == dag_id]
         # What a short circuit skips has nothing to run in Dagster either.
         assert len(launched) == (dag_id != "short_circuit"), dag_id
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("kitchen", ["policy"], indirect=True)
+@pytest.mark.usefixtures("database", "connection")
+@pytest.mark.parametrize(("copies", "map_indexes"), [("each", {"0", "1"}), ("once", {"0"})])
+def test_each_copy_runs_or_one_for_all(
+    kitchen: Path, dagster: FakeDagster, copies: str, map_indexes: set[str]
+) -> None:
+    state = kitchen / "migration_state" / "copies.yaml"
+    state.write_text(f"tasks: [{{id: load, migrated: true, mapped: {copies}}}]")
+    dagster.add_asset("load", ("prod", "copies", "load"))
+    dagster.launch_statuses = ("SUCCESS",)
+    dag = store(read(kitchen))["copies"]
+
+    states = run(dag)
+
+    assert states == {"load": ["success", "success"], "end": ["success"]}
+    assert {each.tags[wire.MAP_INDEX_TAG] for each in dagster.runs.values()} == map_indexes

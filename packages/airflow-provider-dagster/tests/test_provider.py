@@ -91,14 +91,16 @@ def test_both_majors_ask_for_the_same_fields() -> None:
         if name.startswith("extra__dagster__")
     }
 
-    assert ProvidersManager().field_behaviours["dagster"]["hidden_fields"] == ["schema", "login"]
+    assert ProvidersManager().field_behaviours["dagster"]["hidden_fields"] == ["schema"]
     assert set(shown) == set(described["conn-fields"])
     for name, field in described["conn-fields"].items():
         arguments = shown[name].field.kwargs
         assert arguments["label"] == field["label"]
         assert arguments["description"] == field.get("description", "")
         assert arguments.get("default") == field["schema"].get("default")
-        assert shown[name].field.field_class.__name__ == FIELD_CLASSES[field["schema"]["type"][0]]
+        is_secret = field["schema"].get("format") == "password"
+        expected = "PasswordField" if is_secret else FIELD_CLASSES[field["schema"]["type"][0]]
+        assert shown[name].field.field_class.__name__ == expected
 
 
 def test_what_the_info_names_can_be_imported() -> None:
@@ -158,3 +160,13 @@ def test_what_a_module_offers_is_sorted_and_there(path: Path) -> None:
 
     assert [entry for entry in offered if not hasattr(module, entry)] == []
     assert len(offered) == len(set(offered))
+
+
+def test_what_the_readme_shows_without_a_migration_can_be_written() -> None:
+    section = (PACKAGE / "README.md").read_text().partition("## Without a migration")[2]
+    code = section.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+
+    exec(code, names)
+
+    assert {"DagsterMaterializeAssetsOperator", "DagsterRunJobOperator", "DagsterAssetSensor"} <= set(names)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -119,8 +120,78 @@ def test_a_login_without_token_is_a_payload_error(fake: FakeAirflow, airflow: Ai
 
 
 def test_secrets_do_not_show(airflow: AirflowInstance) -> None:
-    backend = AirflowBasicAuthBackend("http://airflow.example", "viewer", CANARY)
+    backend = AirflowBasicAuthBackend("https://airflow.example", "viewer", CANARY)
 
     assert CANARY not in repr(backend)
     assert "viewer" in repr(airflow)
     assert "password=***" in repr(airflow)
+
+
+@pytest.fixture
+def two() -> Iterator[FakeAirflow]:
+    with FakeAirflow(version="2.11.2", users={"viewer": CANARY}) as fake:
+        fake.add_dag("etl", {"extract": []})
+        yield fake
+
+
+@pytest.fixture
+def airflow_two(two: FakeAirflow) -> AirflowInstance:
+    return AirflowInstance(AirflowBasicAuthBackend(two.url, "viewer", CANARY), "prod")
+
+
+def passwords(fake: FakeAirflow) -> int:
+    return sum(sent.headers.get("Authorization", "").startswith("Basic ") for sent in fake.sent)
+
+
+def test_airflow_2_is_sent_the_password_once_for_many_questions(
+    two: FakeAirflow, airflow_two: AirflowInstance
+) -> None:
+    for _ in range(3):
+        airflow_two.list_tasks("etl")
+
+    assert [request.path for request in two.requests if request.method == "POST"] == ["/login/"]
+    assert passwords(two) == 0
+
+
+@pytest.mark.parametrize("lack", ["has_form", "takes_sessions"])
+def test_where_airflow_2_has_no_session_to_give_each_request_carries_the_password(
+    two: FakeAirflow, airflow_two: AirflowInstance, lack: str
+) -> None:
+    setattr(two.gate, lack, False)
+
+    for _ in range(3):
+        airflow_two.list_tasks("etl")
+
+    assert passwords(two) == 3
+
+
+def test_a_session_that_ended_is_renewed_once(two: FakeAirflow, airflow_two: AirflowInstance) -> None:
+    airflow_two.list_dags()
+    two.now += timedelta(days=2)
+
+    airflow_two.list_tasks("etl")
+
+    assert sum(request.method == "POST" for request in two.requests) == 2
+
+
+def test_a_wrong_password_of_airflow_2_is_sent_once_and_told_apart(two: FakeAirflow) -> None:
+    airflow = AirflowInstance(AirflowBasicAuthBackend(two.url, "viewer", f"{CANARY}-not"), "prod")
+
+    with pytest.raises(AirflowUnauthorized, match="leads back to itself") as caught:
+        airflow.list_dags()
+
+    assert CANARY not in str(caught.value)
+    assert sum(request.method == "POST" for request in two.requests) == 1
+
+
+def test_many_threads_log_in_once_when_a_token_is_refused(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    for number in range(40):
+        fake.add_dag(f"dag{number}")
+    airflow.list_dags()
+    fake.revoke_tokens()
+
+    airflow.list_tasks_of(fake.dags)
+
+    assert logins(fake) == 2

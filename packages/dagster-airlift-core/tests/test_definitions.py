@@ -48,8 +48,8 @@ def test_each_dag_is_an_asset(fake: FakeAirflow, airflow: AirflowInstance) -> No
     assert spec.group_name == "prod"
     assert spec.description == "Loads it all"
     assert list(spec.owners) == ["team:core"]
-    assert spec.metadata["Airflow Owners"] == dg.MetadataValue.json(["airflow", "team:core"])
-    assert spec.metadata["Airflow Tags"] == dg.MetadataValue.json(["my tag"])
+    assert spec.metadata["Airflow Owners"] == "airflow, team:core"
+    assert spec.metadata["Airflow Tags"] == "my tag"
     assert spec.metadata["View DAG"] == dg.MetadataValue.url(f"{fake.url}/dags/a.b")
     assert spec.tags["dagster-airlift/airflow-dag-id"] == "a.b"
     assert any(tag.startswith("airflow/my_tag_") for tag in spec.tags)

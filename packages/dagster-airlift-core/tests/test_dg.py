@@ -101,6 +101,7 @@ def test_the_component_is_scaffolded_refreshed_and_loads_also_when_airflow_is_do
         {"dag_id": "etl", "task_mappings": [{"task_id": "extract", "assets": [{"by_key": "orders"}]}]},
         {"dag_id": "etl", "assets": [{"spec": {"key": "whole"}}]},
     ]
+    content["attributes"]["default_sensor_status"] = "STOPPED"
     written.write_text(yaml.safe_dump(content))
     (project.defs / "airflow" / "tables.py").write_text(ASSETS)
     without_state = project.dg("check", "defs", airflow=NOBODY)

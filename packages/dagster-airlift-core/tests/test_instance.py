@@ -12,6 +12,7 @@ from dagster_airlift_core import (
     AirflowInstance,
     AirflowNotFound,
     AirflowPayloadError,
+    AirflowUnreachable,
     TaskHandle,
 )
 from dagster_airlift_core.model import TaskInstance, Window
@@ -241,3 +242,30 @@ def test_the_tasks_of_many_dags_are_asked_for_at_once_and_a_bad_one_is_told_apar
         assert not isinstance(page, AirflowApiError)
         assert [task.task_id for task in page.rows] == [f"task{number}"]
     assert sum(request.path == "/auth/token" for request in fake.requests) == 1
+
+
+def test_an_airflow_that_is_down_is_given_up_by_all_threads_together() -> None:
+    with FakeAirflow() as fake:
+        for number in range(100):
+            fake.add_dag(f"dag{number}")
+        airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
+        airflow.list_dags()
+        fake.reply(*[Reply(503, {}, headers={"Retry-After": "3600"})] * 100, path="/tasks")
+
+        tasks = airflow.list_tasks_of(fake.dags)
+
+        asked = sum(request.path.endswith("/tasks") for request in fake.requests)
+    assert {type(page) for page in tasks.values()} == {AirflowUnreachable}
+    assert asked < 40
+
+
+def test_one_dag_that_airflow_chokes_on_does_not_stop_the_others(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    for number in range(100):
+        fake.add_dag(f"dag{number}")
+    fake.reply(Reply(503, {}, headers={"Retry-After": "3600"}), path="/dag7/tasks")
+
+    tasks = airflow.list_tasks_of(fake.dags)
+
+    assert [dag_id for dag_id, page in tasks.items() if isinstance(page, AirflowApiError)] == ["dag7"]

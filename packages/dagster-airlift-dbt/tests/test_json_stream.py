@@ -20,6 +20,10 @@ VALUES = st.recursive(
 NAMES = st.sampled_from(["nodes", "metadata", "x", ""])
 
 
+# No entry of a manifest has an empty name.
+ENTRIES = st.dictionaries(TEXT.filter(bool), VALUES, max_size=4)
+
+
 def put_together(text: str, chunk: int) -> dict[str, Any]:
     whole: dict[str, Any] = {}
     for member, entry, value in pieces(io.StringIO(text), {"nodes", "x"}, chunk):
@@ -32,7 +36,7 @@ def put_together(text: str, chunk: int) -> dict[str, Any]:
 
 @settings(deadline=None)
 @given(
-    content=st.dictionaries(NAMES, st.dictionaries(TEXT.filter(bool), VALUES, max_size=4) | VALUES),
+    content=st.dictionaries(NAMES, ENTRIES | VALUES.filter(lambda value: not isinstance(value, dict))),
     chunk=st.integers(1, 40),
     indent=st.sampled_from([None, 1]),
     ascii_only=st.booleans(),

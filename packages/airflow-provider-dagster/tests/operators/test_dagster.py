@@ -20,7 +20,7 @@ from airflow.providers.dagster import wire
 from airflow.providers.dagster.exceptions import DagsterError
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
 from airflow.providers.dagster.ports import SystemClock
-from airflow.providers.dagster.testing import FakeDagster, FakeKeys, Fault
+from airflow.providers.dagster.testing import FakeDagster, FakeDays, FakeKeys, Fault
 from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger
 from airflow.providers.dagster.version_compat import AIRFLOW_3
 
@@ -162,6 +162,38 @@ def test_the_first_line_says_what_runs_where_and_how_to_go_back(
         f"{fake.tags[wire.LAUNCH_KEY_TAG]}. To run the task in Airflow again, set `migrated: false` for 'load' in "
         "etl.yaml."
     ) in ours[0]
+
+
+def test_two_small_questions_come_before_a_launch(
+    dagster: FakeDagster, run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DAGSTER__INSTANCE_NAME", "prod")
+    dagster.add_asset("orders", TASK)
+    dagster.add_dag_asset("prod", "etl")
+    for number in range(5_500):
+        dagster.add_asset(f"other_{number}", partitions=FakeDays("2026-01-01", 365))
+
+    outcome = run()
+
+    operations = [request.operation for request in dagster.requests]
+    assert outcome.state == "success"
+    assert operations[:3] == ["AirflowMappingIndex", "AirflowMappedAssets", "AirflowLaunch"]
+    assert dagster.bytes_sent < 100_000
+
+
+def test_a_retry_finds_the_run_of_the_try_before_it_with_the_assets(
+    dagster: FakeDagster, run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DAGSTER__INSTANCE_NAME", "prod")
+    dagster.add_asset("orders", TASK)
+    dagster.add_dag_asset("prod", "etl")
+    dagster.fail("AirflowRunAssets", Fault(status=400))
+
+    outcome = run(AT_ONCE)
+
+    assert (outcome.state, outcome.try_number) == ("success", 2)
+    assert dagster.count("AirflowLaunch") == 1
+    assert dagster.count("AirflowRuns") == 0
 
 
 PUBLISHED_TEXT = {"__typename": "TextMetadataEntry", "text": "s3://bucket/orders"}

@@ -14,8 +14,9 @@ from airflow.providers.dagster.operators.dagster import (
     DagsterProxyOperator,
     DagsterRunJobOperator,
 )
-from airflow.providers.dagster.operators.launch import DagsterLaunchOperator, Plan
+from airflow.providers.dagster.operators.launch import DagsterLaunchOperator
 from airflow.providers.dagster.patience import Patience
+from airflow.providers.dagster.plans import Plan
 from airflow.providers.dagster.targets import MappedToDag, MappedToTask
 from airflow.providers.dagster.testing import FakeClock, FakeDagster, FakeDays, FakeKeys
 

@@ -20,7 +20,6 @@ from dagster_airlift_core.errors import AirflowPayloadError, AirflowUnreachable
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 15.0
 TOTAL_SECONDS = 25.0
 """No retry begins, and no answer is read on, after this long."""
 MAX_BYTES = 16 * 1024 * 1024
@@ -134,7 +133,7 @@ class HttpClient:
             method,
             f"{self.base_url}{path}",
             auth=_Bearer(headers),
-            timeout=(CONNECT_SECONDS, max(0.1, min(READ_SECONDS, deadline - self._clock()))),
+            timeout=(CONNECT_SECONDS, max(0.1, min(options.timeout_seconds, deadline - self._clock()))),
             allow_redirects=False,
             stream=True,
             verify=options.verify,

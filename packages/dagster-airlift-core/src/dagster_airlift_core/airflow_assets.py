@@ -12,7 +12,7 @@ from dagster import AssetKey, AssetSpec, MetadataValue
 from dagster_airlift_core.assets import Source, described
 from dagster_airlift_core.handles import TaskHandle, dagster_name
 from dagster_airlift_core.keys import airflow_asset_key, dag_asset_key, task_asset_key
-from dagster_airlift_core.mapping import MappingEntry, with_entries
+from dagster_airlift_core.mapping import MappingEntry
 from dagster_airlift_core.model import AirflowAsset
 
 KeyOf = Callable[[AirflowAsset], AssetKey]
@@ -49,6 +49,8 @@ class AirflowAssets:
 
     def entries(self, key: AssetKey) -> tuple[MappingEntry, ...]:
         """Return the mapping of an asset to the tasks that produce it."""
+        if key not in self.by_key:
+            return ()
         tasks = {task for asset in self.by_key.get(key, ()) for task in asset.producing_tasks}
         dags = self.source.snapshot.dags
         return tuple(
@@ -101,7 +103,7 @@ class AirflowAssets:
                 **({"Airflow Asset Name": names[0]} if len(names) == 1 else {}),
             },
         )
-        return described(with_entries(spec, self.entries(key)), self.source, None)
+        return described(spec, self.source, None, self.entries(key))
 
 
 def _dag_ids(asset: AirflowAsset) -> set[str]:

@@ -11,7 +11,14 @@ from dagster_airlift_core._dialect import Links
 from dagster_airlift_core.drift import is_there
 from dagster_airlift_core.handles import DagHandle, TaskHandle, dagster_name
 from dagster_airlift_core.keys import dag_asset_key, instance_asset_key, tag_part, task_asset_key
-from dagster_airlift_core.mapping import DagIndex, Handle, MappingEntry, handles_of, with_entries
+from dagster_airlift_core.mapping import (
+    DagIndex,
+    Handle,
+    MappingEntry,
+    claimed_entries,
+    handles_of,
+    mapping_metadata,
+)
 from dagster_airlift_core.migration import RUNS_IN_TAG, STATUS_TAG, Place, place_of
 from dagster_airlift_core.model import Dag
 from dagster_airlift_core.snapshot import AirflowSnapshot
@@ -92,12 +99,10 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
             **{f"airflow/{tag_part(tag)}": "" for tag in dag.tags},
         },
         metadata={
-            "Airflow Instance": name,
-            "Airflow DAG ID": dag.dag_id,
             "View DAG": MetadataValue.url(source.links.dag(dag.dag_id)),
             MAPPED_ASSETS_METADATA_KEY: index.to_metadata(),
             **{label: value for label, value in known.items() if value},
-            **{label: MetadataValue.json(list(values)) for label, values in lists.items() if values},
+            **{label: ", ".join(values) for label, values in lists.items() if values},
             **({"Source Code": MetadataValue.md(f"```python\n{code}\n```")} if code else {}),
             **({"Import Problem": True} if dag.has_import_errors else {}),
         },
@@ -135,8 +140,7 @@ def _task_asset_spec(source: Source, handle: TaskHandle, deps: Sequence[AssetKey
         kinds={"airflow", "task"},
         group_name=dagster_name(source.instance),
     )
-    entries = [MappingEntry(handle, source.instance)]
-    return described(with_entries(spec, entries), source, None)
+    return described(spec, source, None, [MappingEntry(handle, source.instance)])
 
 
 def is_dagster_owner(owner: str) -> bool:
@@ -150,18 +154,24 @@ def is_dagster_owner(owner: str) -> bool:
     return True
 
 
-def described(spec: AssetSpec, source: Source, automation: str | None) -> AssetSpec:
+def described(
+    spec: AssetSpec, source: Source, automation: str | None, added: Sequence[MappingEntry] = ()
+) -> AssetSpec:
     """Return a mapped asset with links to its tasks and DAGs and with facts about them.
+
+    Entries of its mapping that name no Airflow instance become those of this one. Other assets stay as they are.
 
     Args:
         spec: The asset, with its mapping.
         source: What Airflow has.
         automation: What makes Dagster run the asset on its own account, None for nothing.
+        added: Entries to add to its mapping.
     """
-    handles = handles_of(spec, source.instance)
+    entries = (*claimed_entries(spec, source.instance), *added)
+    handles = tuple(dict.fromkeys(one.handle for one in entries if one.instance == source.instance))
     if not handles:
         return spec
-    metadata: dict[str, object] = {"Airflow Instance": source.instance}
+    metadata: dict[str, object] = {**mapping_metadata(entries)}
     for handle in handles:
         suffix = f" ({handle})" if len(handles) > 1 else ""
         metadata.update({f"{label}{suffix}": value for label, value in _facts(handle, source).items()})
@@ -183,15 +193,11 @@ def described(spec: AssetSpec, source: Source, automation: str | None) -> AssetS
 def _facts(handle: Handle, source: Source) -> dict[str, object]:
     snapshot, links = source.snapshot, source.links
     dag = snapshot.dags.get(handle.dag_id)
-    facts: dict[str, object] = {
-        "Airflow DAG ID": handle.dag_id,
-        "View DAG": MetadataValue.url(links.dag(handle.dag_id)),
-    }
+    facts: dict[str, object] = {"View DAG": MetadataValue.url(links.dag(handle.dag_id))}
     if dag and dag.schedule:
         facts["Schedule"] = dag.schedule
     if isinstance(handle, DagHandle):
         return facts
-    facts["Airflow Task ID"] = handle.task_id
     facts["View Task"] = MetadataValue.url(links.task(handle.dag_id, handle.task_id))
     task = snapshot.tasks.get(handle)
     if task and task.operator:
@@ -199,7 +205,7 @@ def _facts(handle: Handle, source: Source) -> dict[str, object]:
     if task and task.group_id:
         facts["Task Group"] = task.group_id
     if task and task.downstream_task_ids:
-        facts["Downstream Tasks"] = MetadataValue.json(sorted(task.downstream_task_ids))
+        facts["Downstream Tasks"] = ", ".join(sorted(task.downstream_task_ids))
     return facts
 
 

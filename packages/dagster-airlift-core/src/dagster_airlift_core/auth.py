@@ -14,6 +14,16 @@ from typing import Protocol, cast, runtime_checkable
 
 from dagster_airlift_core._transport import Transport, WebPage
 
+__all__ = [
+    "AirflowAuthBackend",
+    "AirflowServer",
+    "AirflowTokenAuthBackend",
+    "CarriesRequests",
+    "Credentials",
+    "RenewedAuthBackend",
+    "WebPage",
+]
+
 REFRESH_AT = 0.8
 """Part of a token's life after which it is renewed."""
 TOKEN_PATH = "/auth/token"  # noqa: S105 - a path

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from dagster import (
     ComponentLoadContext,
@@ -23,12 +24,8 @@ from dagster.components import (
     scaffold_with,
 )
 
-from dagster_airlift_core.component_fields import (
-    AirflowDagMapping,
-    ResolvedAirflowAuth,
-    ResolvedAirflowFilter,
-    with_mappings,
-)
+from dagster_airlift_core.component_auth import ResolvedAirflowAuth
+from dagster_airlift_core.component_fields import AirflowDagMapping, ResolvedAirflowFilter, with_mappings
 from dagster_airlift_core.component_scaffolding import AirflowInstanceScaffolder
 from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.filters import EVERYTHING
@@ -70,7 +67,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
     mappings: Sequence[AirflowDagMapping] | None = None
     source_code_retrieval_enabled: bool | None = None
     sensor_minimum_interval_seconds: int = 30
-    default_sensor_status: DefaultSensorStatus = DefaultSensorStatus.RUNNING
+    default_sensor_status: Literal["RUNNING", "STOPPED"] = "RUNNING"
     task_assets: bool = False
     defs_state: ResolvedDefsStateConfig = field(default_factory=DefsStateConfigArgs.local_filesystem)
 
@@ -136,7 +133,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
         yours = with_mappings(_defs_below(context), self.mappings or ())
         choices = Choices(
             sensor_minimum_interval_seconds=self.sensor_minimum_interval_seconds,
-            default_sensor_status=self.default_sensor_status,
+            default_sensor_status=DefaultSensorStatus(self.default_sensor_status),
             task_assets=self.task_assets,
         )
         return peered(self._airflow, yours, loaded, choices)

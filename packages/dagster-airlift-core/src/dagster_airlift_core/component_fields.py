@@ -1,11 +1,11 @@
-"""The fields of the component: how credentials, filters and mappings stand in YAML."""
+"""The fields of the component: how filters and mappings stand in YAML."""
 
 # Dagster looks at the annotations of a component, so they must not be put off (no __future__ import).
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from dagster import (
     AssetKey,
@@ -19,49 +19,11 @@ from dagster import (
 from dagster.components import Model, Resolver
 
 from dagster_airlift_core._dagster_private import map_specs
-from dagster_airlift_core.auth import AirflowAuthBackend, AirflowTokenAuthBackend
-from dagster_airlift_core.basic_auth import AirflowBasicAuthBackend
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.mapping import Handle, MappingEntry, entries_of, with_entries
 from dagster_airlift_core.peering import specs_of
-
-
-class BasicAuthModel(Model):
-    """Username and password."""
-
-    type: Literal["basic_auth"]
-    webserver_url: str
-    username: str
-    password: str
-
-
-class TokenAuthModel(Model):
-    """A bearer token."""
-
-    type: Literal["token"]
-    webserver_url: str
-    token: str
-
-
-def resolve_auth(context: ResolutionContext, model: BasicAuthModel | TokenAuthModel) -> AirflowAuthBackend:
-    """Return the credentials that the YAML describes.
-
-    Args:
-        context: What its templates see, the environment for one.
-        model: The YAML.
-    """
-    url: str = context.resolve_value(model.webserver_url, as_type=str)
-    if isinstance(model, TokenAuthModel):
-        return AirflowTokenAuthBackend(url, context.resolve_value(model.token, as_type=str))
-    username: str = context.resolve_value(model.username, as_type=str)
-    return AirflowBasicAuthBackend(url, username, context.resolve_value(model.password, as_type=str))
-
-
-ResolvedAirflowAuth: TypeAlias = Annotated[
-    AirflowAuthBackend, Resolver(resolve_auth, model_field_type=BasicAuthModel | TokenAuthModel)
-]
 
 
 class AirflowFilterModel(Model):

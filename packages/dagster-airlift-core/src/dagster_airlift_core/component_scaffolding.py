@@ -8,9 +8,12 @@ from dagster import Scaffolder, ScaffoldRequest
 from dagster.components import scaffold_component
 from pydantic import BaseModel, Field
 
-_SECRETS = {
+_VARIABLES: dict[str, dict[str, str]] = {
     "basic_auth": {"username": "AIRFLOW_USERNAME", "password": "AIRFLOW_PASSWORD"},
     "token": {"token": "AIRFLOW_TOKEN"},
+    "mwaa": {"env_name": "MWAA_ENVIRONMENT", "region_name": "AWS_REGION"},
+    "composer": {},
+    "astronomer": {"api_token": "ASTRO_API_TOKEN"},
 }
 
 
@@ -23,7 +26,9 @@ class AirflowInstanceParams(BaseModel):
     """
 
     name: str = Field(description="Names the instance in asset keys, tags and the sensor: keep it stable.")
-    auth_type: Literal["basic_auth", "token"] = Field(default="basic_auth", description="How to log in.")
+    auth_type: Literal["basic_auth", "token", "mwaa", "composer", "astronomer"] = Field(
+        default="basic_auth", description="How to log in."
+    )
 
 
 class AirflowInstanceScaffolder(Scaffolder[AirflowInstanceParams]):
@@ -40,7 +45,7 @@ class AirflowInstanceScaffolder(Scaffolder[AirflowInstanceParams]):
         Args:
             request: What was asked for, and where to write.
         """
-        variables = {"webserver_url": "AIRFLOW_WEBSERVER_URL", **_SECRETS[request.params.auth_type]}
+        variables = {"webserver_url": "AIRFLOW_WEBSERVER_URL", **_VARIABLES[request.params.auth_type]}
         fields = {name: f"{{{{ env.{variable} }}}}" for name, variable in variables.items()}
         auth = {"type": request.params.auth_type, **fields}
         scaffold_component(request, {"name": request.params.name, "auth": auth})

@@ -10,7 +10,7 @@ _VALID_NAME = re.compile(r"[A-Za-z0-9_]+")
 _LOOKS_DERIVED = re.compile(r".*_[0-9a-f]{8}")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class DagHandle:
     """Names a DAG of an Airflow instance.
 
@@ -25,7 +25,7 @@ class DagHandle:
         return self.dag_id
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class TaskHandle:
     """Names a task of an Airflow instance.
 

@@ -20,6 +20,7 @@ class HttpOptions:
         headers: Headers that each request carries.
         allow_http: Whether credentials may travel unencrypted to another machine.
         trust_environment: Whether proxies and certificate files of the environment count.
+        timeout_seconds: How long an answer may keep silent.
     """
 
     verify: bool | str = True
@@ -28,6 +29,7 @@ class HttpOptions:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     allow_http: bool = False
     trust_environment: bool = True
+    timeout_seconds: float = 15.0
 
     def check(self, url: str) -> None:
         """Refuse a URL over which credentials would travel unencrypted.
@@ -36,9 +38,15 @@ class HttpOptions:
             url: URL of Airflow's web server.
 
         Raises:
-            ValueError: The URL is none, or it is one of `http` to another machine and that is not allowed.
+            ValueError: The URL is none, it holds a password, or it is one of `http` to another machine and
+                that is not allowed.
         """
         parts = urlsplit(url)
+        if parts.username or parts.password:
+            raise ValueError(
+                "There is a username or a password in the URL of Airflow's web server, and URLs show in links "
+                "and errors. Give them to AirflowBasicAuthBackend instead."
+            )
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(
                 f"{url!r} is no URL of a web server. Give one like 'https://airflow.example.com'."

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
 from dagster_airlift_core._http import CONNECTIONS, HttpClient
+from dagster_airlift_core._outage import Outage
 from dagster_airlift_core._transport import Transport
 from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
 from dagster_airlift_core.errors import AirflowApiError, AirflowNotFound
@@ -33,6 +34,8 @@ from dagster_airlift_core.model import (
 )
 from dagster_airlift_core.snapshot import AirflowSnapshot
 
+GIVEN_UP_AFTER = 16
+"""So many questions in a row without an answer are an outage, and the rest is not asked."""
 _NEAREST = 3
 _log = logging.getLogger(__name__)
 
@@ -134,8 +137,13 @@ class AirflowInstance:
             An entry for each DAG id; one that cannot be read does not stop the others.
         """
         wanted = list(dict.fromkeys(dag_ids))
+        outage = Outage(GIVEN_UP_AFTER)
+
+        def tasks(dag_id: str) -> Page[Task] | AirflowApiError:
+            return outage.watch(lambda: self.list_tasks(dag_id))
+
         with ThreadPoolExecutor(CONNECTIONS, "airlift") as threads:
-            return dict(zip(wanted, threads.map(self._tasks_or_error, wanted), strict=True))
+            return dict(zip(wanted, threads.map(tasks, wanted), strict=True))
 
     def dag_source(self, dag_id: str) -> str:
         """Return the source code of a DAG.
@@ -258,17 +266,18 @@ class AirflowInstance:
             message = f"Airflow instance {self.name!r} has no DAG {dag_id!r}. {instead}"
             raise AirflowNotFound(message, method=error.method, url=error.url, status=error.status) from error
 
-    def _tasks_or_error(self, dag_id: str) -> Page[Task] | AirflowApiError:
-        try:
-            return self.list_tasks(dag_id)
-        except AirflowApiError as error:
-            return error
-
 
 def _transport(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
     if isinstance(auth, CarriesRequests):
         return auth.transport(whom)
     http.check(auth.get_webserver_url())
+    if http.verify is False:
+        _log.warning(
+            "%s does not check the certificate of %s: whoever answers gets the credentials. Name the authority's "
+            "file instead, as `verify`.",
+            whom,
+            auth.get_webserver_url(),
+        )
     return HttpClient(auth.get_webserver_url(), whom, http)
 
 

@@ -26,7 +26,7 @@ _Asset = TypeVar("_Asset", AssetsDefinition, AssetSpec, AssetsDefinition | Asset
 Handle: TypeAlias = DagHandle | TaskHandle
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MappingEntry:
     """One entry of an asset's metadata; `instance` is None until an Airflow instance claims it."""
 
@@ -248,24 +248,33 @@ def _entry(spec: AssetSpec, key: str, item: object) -> MappingEntry:
 
 def with_entries(spec: AssetSpec, entries: Iterable[MappingEntry]) -> AssetSpec:
     """Return the spec with exactly these entries, each of them once."""
+    return spec.merge_attributes(metadata=mapping_metadata(entries))
+
+
+def mapping_metadata(entries: Iterable[MappingEntry]) -> Mapping[str, JsonMetadataValue]:
+    """Return the metadata in which these entries stand, each of them once."""
     tasks: dict[MappingEntry, None] = {}
     dags: dict[MappingEntry, None] = {}
     for entry in entries:
         (tasks if isinstance(entry.handle, TaskHandle) else dags)[entry] = None
-    written = {
+    return {
         key: MetadataValue.json([entry.to_metadata() for entry in found])
         for key, found in ((TASK_MAPPING_METADATA_KEY, tasks), (DAG_MAPPING_METADATA_KEY, dags))
         if found
     }
-    return spec.merge_attributes(metadata=written)
 
 
 def claimed(spec: AssetSpec, instance: str) -> AssetSpec:
     """Return the spec with the name of an Airflow instance in every entry that has none yet."""
-    entries = entries_of(spec)
-    if all(entry.instance for entry in entries):
-        return spec
-    return with_entries(spec, (MappingEntry(entry.handle, entry.instance or instance) for entry in entries))
+    entries = claimed_entries(spec, instance)
+    return spec if entries == entries_of(spec) else with_entries(spec, entries)
+
+
+def claimed_entries(spec: AssetSpec, instance: str) -> tuple[MappingEntry, ...]:
+    """Return the mapping of a spec, with the name of an Airflow instance where an entry has none."""
+    return tuple(
+        entry if entry.instance else MappingEntry(entry.handle, instance) for entry in entries_of(spec)
+    )
 
 
 def handles_of(spec: AssetSpec, instance: str) -> tuple[Handle, ...]:

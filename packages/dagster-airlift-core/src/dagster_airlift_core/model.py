@@ -17,7 +17,7 @@ ENDED_WELL = frozenset({SUCCESS, "skipped", "removed"})
 NOT_MAPPED = -1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dag:
     """A DAG. `tags` and `owners` are Airflow's own strings.
 
@@ -35,7 +35,7 @@ class Dag:
     has_import_errors: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Task:
     """A task of a DAG and the tasks right after it.
 
@@ -52,7 +52,7 @@ class Task:
     is_proxied: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AirflowAsset:
     """An asset of Airflow 3 or a dataset of Airflow 2, with the tasks and DAGs around it.
 

@@ -27,7 +27,7 @@ from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.keys import dag_asset_key
 from dagster_airlift_core.lineage import Edges, Lineage, lineage_order
 from dagster_airlift_core.loading import Loaded
-from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed, entries_of, with_entries
+from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
 from dagster_airlift_core.model import AirflowAsset
 from dagster_airlift_core.sensor import airflow_sensor
 
@@ -177,11 +177,7 @@ def _described(defs: Definitions, source: Source, airflow_assets: AirflowAssets)
     automation = automation_of(defs)
 
     def change(spec: AssetSpec) -> AssetSpec:
-        spec = claimed(spec, source.instance)
-        entries = airflow_assets.entries(spec.key)
-        if entries:
-            spec = with_entries(spec, (*entries_of(spec), *entries))
-        return described(spec, source, automation.get(spec.key))
+        return described(spec, source, automation.get(spec.key), airflow_assets.entries(spec.key))
 
     yours = map_specs(defs, change)
     _warn("Assets run in Airflow and in Dagster.", mistakes(specs_of(yours), source, automation))

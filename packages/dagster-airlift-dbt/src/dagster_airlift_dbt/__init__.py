@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dagster_airlift_dbt.arguments import NonBuilding, Uncertain
 from dagster_airlift_dbt.command import BuildingCommand, DbtCommand
 from dagster_airlift_dbt.dbt_on_airflow import DbtOnAirflow, TaskCommands
 from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError, DbtSelectionError
 from dagster_airlift_dbt.graph import DbtGraph, SelectingCommand
 from dagster_airlift_dbt.manifest import Manifest, ManifestSource
 from dagster_airlift_dbt.nodes import DbtNode
+from dagster_airlift_dbt.parsing import ParsedDbt, parse_dbt
 from dagster_airlift_dbt.relations import Detail
 from dagster_airlift_dbt.spec import IndirectSelection
 from dagster_airlift_dbt.specs import ChangeSpec, DbtTranslator, ManifestTranslator
@@ -28,6 +30,10 @@ __all__ = [
     "Manifest",
     "ManifestSource",
     "ManifestTranslator",
+    "NonBuilding",
+    "ParsedDbt",
     "SelectingCommand",
     "TaskCommands",
+    "Uncertain",
+    "parse_dbt",
 ]

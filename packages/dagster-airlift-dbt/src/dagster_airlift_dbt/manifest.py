@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Protocol, TextIO, TypeAlias, cast, runtime_checkable
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
 from upath import UPath
 
@@ -98,7 +98,7 @@ class ManifestFile:
         with _told(self.location):
             # Some file systems remember what they have listed.
             self.path.fs.invalidate_cache()
-            stat = self.path.fs.info(self.path.path)
+            stat = cast("Mapping[str, object]", self.path.fs.info(self.path.path))
         marks = tuple(str(stat[mark]) for mark in _MARKS if stat.get(mark) is not None)
         return (marks, stat.get("size"), stat.get("ino")) if marks else None
 
@@ -106,7 +106,7 @@ class ManifestFile:
         """Its members, the large ones entry by entry; the file is never in memory as a whole."""
         members: set[str] = set()
         with _told(self.location), self.path.open(encoding="utf-8") as file:
-            for piece in pieces(cast("TextIO", file), _LARGE):
+            for piece in pieces(file, _LARGE):
                 members.add(piece[0])
                 yield piece
         _refuse_without_nodes(repr(self.location), members)
@@ -121,7 +121,7 @@ class ManifestFile:
 
 
 @contextmanager
-def _told(location: str) -> Iterator[None]:
+def _told(location: str) -> Generator[None]:
     """Say where it was and what to do."""
     try:
         yield

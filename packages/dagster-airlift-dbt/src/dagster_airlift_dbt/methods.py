@@ -157,11 +157,15 @@ def _config(catalogue: Catalogue, criterion: Criterion) -> Iterator[str]:
     for node in (*catalogue.parsed, *catalogue.of_type("source")):
         value: object = node.config
         for argument in criterion.arguments:
-            value = cast("Mapping[str, object]", value).get(argument) if isinstance(value, Mapping) else None
+            value = _member(value, argument)
         members = cast("list[object]", value) if isinstance(value, list) else [value]
         ignore_case = criterion.arguments == ("severity",)
         if any(_equals(member, criterion.value, ignore_case=ignore_case) for member in members):
             yield node.unique_id
+
+
+def _member(value: object, name: str) -> object:
+    return cast("Mapping[str, object]", value).get(name) if isinstance(value, Mapping) else None
 
 
 def _equals(value: object, wanted: object, *, ignore_case: bool) -> bool:

@@ -141,7 +141,7 @@ def _node(unique_id: str, payload: Mapping[str, Any]) -> DbtNode:
         version=payload.get("version"),
         latest_version=payload.get("latest_version"),
         source_name=str(payload.get("source_name") or ""),
-        generic_test=(payload.get("test_metadata") or {}).get("name"),
+        generic_test=_member(payload, "test_metadata").get("name"),
         is_blank=kind != "seed" and _is_blank(payload),
     )
 
@@ -151,7 +151,11 @@ def _clean(path: str | None) -> str:
 
 
 def _config(payload: Mapping[str, Any]) -> Mapping[str, object]:
-    return payload.get("config") or {}
+    return _member(payload, "config")
+
+
+def _member(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return payload.get(name) or {}
 
 
 def _told(config: Mapping[str, object]) -> Mapping[str, object]:
@@ -162,12 +166,12 @@ def _told(config: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _depends_on(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(map(intern, (payload.get("depends_on") or {}).get("nodes") or ()))
+    return tuple(map(intern, _member(payload, "depends_on").get("nodes") or ()))
 
 
 def _tags(payload: Mapping[str, Any], kind: str) -> tuple[str, ...]:
     """A unit test has its tags in its configuration alone."""
-    tags: list[str] | str = (_config(payload) if kind == "unit_test" else payload).get("tags") or []
+    tags: list[str] | str = (_member(payload, "config") if kind == "unit_test" else payload).get("tags") or []
     return (tags,) if isinstance(tags, str) else tuple(map(intern, tags))
 
 

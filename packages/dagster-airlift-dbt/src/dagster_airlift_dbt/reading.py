@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import cast
 
 from dagster_airlift_dbt.manifest import (
     GivenManifest,
@@ -70,5 +69,5 @@ def manifests_at(source: ManifestSource | Sequence[ManifestSource]) -> list[Mani
         DbtManifestError: Nothing can read such a URI here.
     """
     if isinstance(source, str | PathLike | Mapping | HasManifestPath):
-        return [manifest_at(cast("ManifestSource", source))]
+        return [manifest_at(source)]
     return [manifest_at(each) for each in source]

@@ -84,17 +84,21 @@ def read_relation(unique_id: str, payload: Mapping[str, Any], detail: Detail) ->
         columns=_columns(payload) if detail == "full" else (),
         table_name=_table_name(kind, payload),
         materialized=config.get("materialized"),
-        policy=(dagster.get("auto_materialize_policy") or {}).get("type"),
+        policy=_member(dagster, "auto_materialize_policy").get("type"),
     )
 
 
 def group_owners(payload: Mapping[str, Any]) -> tuple[str, ...]:
     """The owners of what is in a dbt group, by the e-mail address of its owner."""
-    return _texts((payload.get("owner") or {}).get("email"))
+    return _texts(_member(payload, "owner").get("email"))
 
 
 def _dagster_settings(meta: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    return (meta or {}).get("dagster") or {}
+    return _member(meta or {}, "dagster")
+
+
+def _member(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return payload.get(name) or {}
 
 
 def _key(kind: str, payload: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -121,7 +125,7 @@ def _description(kind: str, payload: Mapping[str, Any], code: str | None) -> str
 def _code_version(payload: Mapping[str, Any], code: str) -> str | None:
     if code:
         return sha1(code.encode(), usedforsecurity=False).hexdigest()
-    return (payload.get("checksum") or {}).get("checksum")
+    return _member(payload, "checksum").get("checksum")
 
 
 def _columns(payload: Mapping[str, Any]) -> tuple[DbtColumn, ...]:

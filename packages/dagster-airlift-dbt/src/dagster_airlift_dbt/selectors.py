@@ -79,8 +79,8 @@ class _Reader:
         included: list[Selection] = []
         excluded: list[Selection] = []
         for each in self._listed(definitions):
-            if isinstance(each, Mapping) and "exclude" in each:
-                excluded.append(self._exclusion(cast("Mapping[str, Any]", each)["exclude"]))
+            if "exclude" in (terms := _mapping(each)):
+                excluded.append(self._exclusion(terms["exclude"]))
             else:
                 included.append(self.read(each))
         return _without(Combination(operation, tuple(included)), excluded)
@@ -125,6 +125,10 @@ class _Reader:
         return DbtSelectionError(
             f"The selector {self.name!r} holds {definition!r}, which is no definition of a selection."
         )
+
+
+def _mapping(definition: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", definition) if isinstance(definition, Mapping) else {}
 
 
 def _without(selection: Selection, excluded: Sequence[Selection]) -> Selection:

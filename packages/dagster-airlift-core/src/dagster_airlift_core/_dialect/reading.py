@@ -114,7 +114,7 @@ def _dag(row: Mapping[str, Any]) -> Dag:
         dag_id=_text(row, "dag_id"),
         description=_optional(row, "description"),
         owners=_texts(row.get("owners")),
-        tags=_texts([field(tag, "name") for tag in row.get("tags") or ()]),
+        tags=_texts([field(tag, "name") for tag in _items(row, "tags")]),
         schedule=_schedule(row),
         file=_optional(row, "relative_fileloc") or _optional(row, "fileloc"),
         is_paused=row.get("is_paused") is True,
@@ -156,18 +156,24 @@ def _asset(row: Mapping[str, Any]) -> AirflowAsset:
         uri=uri,
         name=_optional(row, "name") or uri,
         group=_optional(row, "group"),
-        producing_tasks=_handles(row.get("producing_tasks")),
-        consuming_tasks=_handles(row.get("consuming_tasks")),
+        producing_tasks=_handles(row, "producing_tasks"),
+        consuming_tasks=_handles(row, "consuming_tasks"),
         consuming_dag_ids=frozenset(
             _text(_mapping(dag), "dag_id")
-            for dag in row.get("scheduled_dags") or row.get("consuming_dags") or ()
+            for dag in _items(row, "scheduled_dags") or _items(row, "consuming_dags")
         ),
     )
 
 
-def _handles(tasks: Any) -> frozenset[TaskHandle]:  # noqa: ANN401 - JSON, read item by item
-    rows = [_mapping(task) for task in tasks or ()]
-    return frozenset(TaskHandle(_text(row, "dag_id"), _text(row, "task_id")) for row in rows)
+def _handles(row: Mapping[str, Any], key: str) -> frozenset[TaskHandle]:
+    rows = [_mapping(task) for task in _items(row, key)]
+    return frozenset(TaskHandle(_text(task, "dag_id"), _text(task, "task_id")) for task in rows)
+
+
+def _items(row: Mapping[str, Any], key: str) -> list[object]:
+    """Return a list of a row, an empty one where it has none."""
+    value: object = row.get(key)
+    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def _import_problem(row: Mapping[str, Any]) -> ImportProblem:

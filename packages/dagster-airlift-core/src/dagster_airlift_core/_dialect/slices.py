@@ -19,7 +19,7 @@ WIDEST = timedelta(days=30)
 INSTANT = timedelta(microseconds=1)
 """Airflow keeps stamps to this precision, and both ends of a span are part of it."""
 READINGS = 5
-"""How often the rows of one instant are read at most, until two pages of them fit together."""
+"""How often the rows of one instant are read at most."""
 
 
 def page_of(
@@ -63,29 +63,33 @@ def page_of(
 def _at_one_instant(
     between: Callable[[Query], Page[Row]], at: datetime, limit: int, name: Callable[[Row], str]
 ) -> Page[Row]:
-    """Read the rows of one instant by offsets, each page beginning with the last row of the one before.
+    """Read the rows of one instant by offsets, until two readings agree.
 
-    A row leaves its instant when it is changed, and the others move up: then these two differ.
+    A row leaves its instant when it is changed, and the others move up: then one of them may be passed over.
     """
+    before: frozenset[str] | None = None
     for _ in range(READINGS):
-        found = between(_span(at, at, limit))
-        while not _is_whole(found):
-            more = between([*_span(at, at, limit), ("offset", str(found.received - 1))])
-            if more.received <= 1 or not _fit(found, more, name):
-                break
-            rows = tuple({name(row): row for row in (*found.rows, *more.rows)}.values())
-            received = found.received + more.received - 1
-            found = Page(rows, (*found.bad_rows, *more.bad_rows), received, None, more.total)
-        else:
+        found = _by_offsets(between, _span(at, at, limit))
+        names = frozenset(name(row) for row in found.rows)
+        if names == before and _is_whole(found):
             return found
+        before = names
     raise UnknownPage(f"the rows that Airflow stamped {at.isoformat()} change while they are read")
 
 
-def _fit(found: Page[Row], more: Page[Row], name: Callable[[Row], str]) -> bool:
-    """Tell whether the last row of a page is the first of the next; a row that has no name may be any."""
-    if found.bad_rows or more.bad_rows:
-        return True
-    return name(found.rows[-1]) == name(more.rows[0])
+def _by_offsets(between: Callable[[Query], Page[Row]], span: Query) -> Page[Row]:
+    whole = Page[Row]((), (), 0, None, None)
+    while True:
+        page = between([*span, ("offset", str(whole.received))])
+        whole = Page(
+            rows=(*whole.rows, *page.rows),
+            bad_rows=(*whole.bad_rows, *page.bad_rows),
+            received=whole.received + page.received,
+            next_page=None,
+            total=page.total,
+        )
+        if not page.received or _is_whole(whole):
+            return whole
 
 
 def _is_whole(page: Page[Row]) -> bool:

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from ssl import SSLContext
 from typing import Self
 from urllib.parse import unquote
 
@@ -31,6 +32,7 @@ class FakeAirflow(World):
         now: Where its clock stands, in UTC.
         token_life: How long its tokens and sessions are good for.
         latency: Seconds that each answer takes.
+        tls: Makes it speak HTTPS.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class FakeAirflow(World):
         now: datetime = datetime(2026, 1, 15, 12, tzinfo=UTC),
         token_life: timedelta = timedelta(days=1),
         latency: float = 0.0,
+        tls: SSLContext | None = None,
     ) -> None:
         super().__init__(now, page_cap)
         self.version = version
@@ -50,12 +53,14 @@ class FakeAirflow(World):
         self.gate = Gate(users or {"viewer": "viewer"}, token_life, is_v1=is_v1)
         self._routes = _v1.ROUTES if is_v1 else _v2.ROUTES
         self._scripted: list[tuple[str, Reply]] = []
-        self._server = Server(self.answer, lambda: self.now, latency)
+        self.sent: list[Sent] = []
+        self._scheme = "https" if tls else "http"
+        self._server = Server(self.answer, lambda: self.now, latency, tls)
 
     @property
     def url(self) -> str:
         """URL of the web server."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def connections(self) -> int:
@@ -93,6 +98,7 @@ class FakeAirflow(World):
             sent: Its headers and its body.
         """
         self.requests.append(request)
+        self.sent.append(sent)
         for script in self._scripted:
             if re.search(script[0], request.path):
                 self._scripted.remove(script)

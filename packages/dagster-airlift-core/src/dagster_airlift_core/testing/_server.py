@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from typing import Any, TypeAlias, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -66,12 +67,15 @@ class Server(ThreadingHTTPServer):
         answer: Answers a request.
         now: The time for the `Date` header.
         latency: Seconds that each answer takes, several of them at a time.
+        tls: Makes it speak HTTPS.
     """
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, answer: Answer, now: Callable[[], datetime], latency: float) -> None:
+    def __init__(
+        self, answer: Answer, now: Callable[[], datetime], latency: float, tls: SSLContext | None
+    ) -> None:
         self.answer = answer
         self.now = now
         self.latency = latency
@@ -79,6 +83,8 @@ class Server(ThreadingHTTPServer):
         self.connections = 0
         self._open: set[Any] = set()
         super().__init__(("127.0.0.1", 0), _Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's types
         """Remember the connection."""

@@ -20,6 +20,7 @@ from airflow.providers.dagster.model import CodeLocation, EventPage, Materialize
 
 __all__ = [
     "assets",
+    "assets_and_runs",
     "events",
     "jobs",
     "launch",
@@ -64,7 +65,16 @@ def repository_mappings(repository: Repository) -> Call[tuple[AssetReference, ..
 
 def assets(keys: Keys) -> Call[tuple[MappedAsset, ...]]:
     """Ask for the assets with these keys; those that Dagster does not have are left out."""
-    return Call(graphql.MAPPED_ASSETS, {"keys": graphql.asset_keys_input(keys)}, answers.parse_assets)
+    variables = {**_assets_variables(keys, {}), "withRuns": False}
+    return Call(graphql.MAPPED_ASSETS, variables, answers.parse_assets)
+
+
+def assets_and_runs(
+    keys: Keys, tags: Mapping[str, str]
+) -> Call[tuple[tuple[MappedAsset, ...], tuple[Run, ...]]]:
+    """Ask for these assets and, in one go, for the runs, oldest first, that carry all of these tags."""
+    variables = {**_assets_variables(keys, tags), "withRuns": True}
+    return Call(graphql.MAPPED_ASSETS, variables, _assets_and_runs)
 
 
 def partition_at(
@@ -146,6 +156,18 @@ def launch(work: Work, tags: Mapping[str, str]) -> Call[Run]:
 def terminate(run_id: str) -> Call[None]:
     """Order the end of a run; one that has ended already is as good as terminated."""
     return Call(graphql.TERMINATE, {"runId": run_id}, _terminated)
+
+
+def _assets_variables(keys: Keys, tags: Mapping[str, str]) -> dict[str, Any]:
+    runs = graphql.runs_variables(tags, limit=_RUNS_PER_KEY)
+    return {"keys": graphql.asset_keys_input(keys), **runs}
+
+
+def _assets_and_runs(
+    data: Mapping[str, Any],
+) -> tuple[tuple[MappedAsset, ...], tuple[Run, ...]] | Refusal:
+    found = _oldest_first(data)
+    return found if isinstance(found, Refusal) else (answers.parse_assets(data), found)
 
 
 def _oldest_first(data: Mapping[str, Any]) -> tuple[Run, ...] | Refusal:

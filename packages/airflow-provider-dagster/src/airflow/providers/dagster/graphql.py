@@ -66,13 +66,22 @@ REPOSITORY_MAPPINGS = """query AirflowRepositoryMappings($repository: Repository
   }
 }"""
 
-MAPPED_ASSETS = """query AirflowMappedAssets($keys: [AssetKeyInput!]!) {
+MAPPED_ASSETS = """query AirflowMappedAssets(
+  $keys: [AssetKeyInput!]!, $withRuns: Boolean!, $filter: RunsFilter!, $limit: Int!
+) {
   assetNodes(assetKeys: $keys) {
     assetKey { path }
     isExecutable
     partitionDefinition { type fmt dimensionTypes { name } }
     repository { name location { name } }
     metadataEntries { ... on JsonMetadataEntry { label jsonString } }
+  }
+  runsOrError(filter: $filter, limit: $limit) @include(if: $withRuns) {
+    __typename
+    ... on Runs {
+      results { runId status tags { key value } repositoryOrigin { repositoryLocationName repositoryName } }
+    }
+    ... on Error { message }
   }
 }"""
 

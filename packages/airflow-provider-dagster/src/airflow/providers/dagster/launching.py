@@ -141,10 +141,18 @@ class Launcher:
         intents: Memory of launches whose answer never came.
         clock: The clock to wait by.
         log: Log of the task.
+        seen: The runs of the task instance, oldest first, if this attempt has just asked for them: the first look
+            takes these. What an earlier attempt has launched is in them, or its intent is open.
     """
 
     def __init__(
-        self, dagster: DagsterClient, attempt: Attempt, intents: Intents, clock: Clock, log: Log
+        self,
+        dagster: DagsterClient,
+        attempt: Attempt,
+        intents: Intents,
+        clock: Clock,
+        log: Log,
+        seen: Sequence[Run] | None = None,
     ) -> None:
         self._dagster = dagster
         self._attempt = attempt
@@ -153,6 +161,7 @@ class Launcher:
         self._log = log
         self._patience = Patience(PATIENCE_BEFORE_LAUNCH, clock, log)
         self._open_since = intents.latest()
+        self._seen = seen
 
     def attach_or_launch(self, work: Work) -> Run:
         """Follow the run that stands for this work already, or launch it.
@@ -206,7 +215,9 @@ class Launcher:
             self._pause_until(deadline, run)
 
     def _sight(self, work: Work) -> _Sight:
-        runs = self._patience.ask(lambda: self._dagster.runs(self._attempt.task_instance_tags))
+        runs, self._seen = self._seen, None
+        if runs is None:
+            runs = self._patience.ask(lambda: self._dagster.runs(self._attempt.task_instance_tags))
         places = {(work.location, work.repository), ("", "")}
         here = [run for run in runs if (run.location, run.repository) in places]
         key = self._attempt.key

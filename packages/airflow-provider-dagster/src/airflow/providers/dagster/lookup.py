@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from airflow.providers.dagster import calls
 from airflow.providers.dagster.assets import AssetReference, Repository
@@ -34,14 +35,15 @@ class Lookup:
     cache: MappingCache
     log: Log
 
-    def select(self, wanted: Wanted) -> Selection:
+    def select(self, wanted: Wanted, run_tags: Mapping[str, str] | None = None) -> Selection:
         """Find the assets of a task.
 
         Args:
             wanted: What the assets have to be mapped to.
+            run_tags: The tags of all runs of the task instance; with them, its runs are asked for in one go.
 
         Returns:
-            The assets, by code location.
+            The assets, by code location, and the runs.
 
         Raises:
             NothingToRun: No asset is mapped to the task, or Dagster cannot run one that is.
@@ -53,8 +55,13 @@ class Lookup:
         scanned = [each for repository in index.uncovered for each in self._read(repository, wanted)]
         references = (*index.references, *scanned)
         keys = wanted_keys(references, wanted)
-        assets = self.patience.ask(lambda: self.dagster.ask(calls.assets(keys))) if keys else ()
-        return select_assets(assets, references, wanted)
+        if not keys:
+            return select_assets((), references, wanted)
+        if not run_tags:
+            assets = self.patience.ask(lambda: self.dagster.ask(calls.assets(keys)))
+            return select_assets(assets, references, wanted)
+        assets, runs = self.patience.ask(lambda: self.dagster.ask(calls.assets_and_runs(keys, run_tags)))
+        return replace(select_assets(assets, references, wanted), runs=runs)
 
     def _read(self, repository: Repository, wanted: Wanted) -> tuple[AssetReference, ...]:
         known = self.cache.get(repository)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import copy
+from copy import deepcopy
 from typing import Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, DecoratedMappedOperator, MappedOperator  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
@@ -57,6 +57,8 @@ class ProxiedMappedOperator(MappedOperator):
                 object.__setattr__(new, name, facts.get(name, getattr(old, name)))
         new.partial_kwargs = {key: value for key, value in old.partial_kwargs.items() if key in SETTINGS}
         new.build = build
+        if old.is_teardown:
+            new.on_failure_fail_dagrun = old.on_failure_fail_dagrun
         return new
 
     def unmap(self, resolve: Any) -> BaseOperator:  # noqa: ANN401 - Airflow's signature
@@ -81,7 +83,7 @@ class ProxiedMappedOperator(MappedOperator):
             lambda: self.build(task_id=self.task_id, **settings, _airflow_from_mapped=True)
         )
         for name in _FLAGS:
-            if flags[name]:
+            if flags[name] or getattr(self, name):
                 setattr(new, name, True)
         if hasattr(self, "returns_dag_result"):
             new.returns_dag_result = self.returns_dag_result
@@ -98,7 +100,7 @@ class ProxiedMappedOperator(MappedOperator):
         expanded = cast("Mapping[str, Any]", resolve)
         settings = {key: value for key, value in expanded.items() if key in SETTINGS}
         if "params" in settings:
-            params: Any = copy(cast("Any", self.params))
+            params: Any = deepcopy(cast("Any", self.params))
             params.update(settings["params"])
             settings["params"] = params
         return settings

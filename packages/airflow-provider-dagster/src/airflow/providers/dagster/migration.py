@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +18,7 @@ from airflow.providers.dagster.migration_state import (
     TaskState,
     load_migration_state,
 )
+from airflow.providers.dagster.naming import unknown_task
 from airflow.providers.dagster.operators.dagster import DagsterProxyOperator, UnreadableStateOperator
 from airflow.providers.dagster.refusal import refusal
 from airflow.providers.dagster.swap import Task, place, swap
@@ -86,7 +86,7 @@ def _migrate_whole(dag: DAG, state: MigrationState, build: Build) -> None:
 def _migrate_task(dag: DAG, state: MigrationState, entry: TaskState, build: Build) -> str | None:
     """Proxy one task if it is migrated; return what is not as the file says."""
     if not dag.has_task(entry.task_id):
-        return _unknown(dag, entry.task_id)
+        return unknown_task(dag.dag_id, entry.task_id, dag.task_ids)
     task: Task = dag.get_task(entry.task_id)
     if not entry.migrated or _is_proxied(task):
         return None
@@ -148,10 +148,3 @@ def _assets(dag: DAG, task_id: str) -> str:
 
 def _stays(dag: DAG, task_id: str, reason: str) -> str:
     return f"task {task_id!r} of DAG {dag.dag_id!r} stays on Airflow: {reason}."
-
-
-def _unknown(dag: DAG, task_id: str) -> str:
-    ids = sorted(dag.task_ids)
-    near = difflib.get_close_matches(task_id, ids, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Its tasks are {', '.join(ids) or 'none'}."
-    return f"DAG {dag.dag_id!r} has no task {task_id!r}. {hint}"

@@ -69,14 +69,14 @@ class MigrationState:
     Args:
         path: The file, or the folder when there is none.
         tasks: Its entries, in its order; empty when there is no file, or when it speaks of the whole DAG.
-        whole_dag: Whether the DAG is migrated as a whole.
-        line: Where that stands, from 1.
+        whole_dag: Whether the DAG is migrated as a whole; None when the file speaks of its tasks, or there is none.
+        line: Where the file says so, from 1; 0 when there is none.
     """
 
     path: Path
     tasks: tuple[TaskState, ...] = ()
-    whole_dag: bool = False
-    line: int = 1
+    whole_dag: bool | None = None
+    line: int = 0
 
     @property
     def migrated(self) -> frozenset[str]:
@@ -123,7 +123,8 @@ def _state(path: Path, root: yaml.Node | None) -> MigrationState:
         found = show(root) if flag is None else "both"
         raise error_at(path, root, f"{_EXPECTED}, found {found}")
     if flag is None:
-        return MigrationState(path, tuple(_tasks(path, fields[_TASKS])))
+        line = fields[_TASKS].start_mark.line + 1
+        return MigrationState(path, tuple(_tasks(path, fields[_TASKS])), line=line)
     return MigrationState(path, whole_dag=as_boolean(path, flag), line=flag.start_mark.line + 1)
 
 

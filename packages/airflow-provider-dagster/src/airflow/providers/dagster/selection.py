@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from airflow.providers.dagster.assets import AssetMapping, AssetReference, MappedAsset
 from airflow.providers.dagster.exceptions import AmbiguousAssets, NothingToRun
+from airflow.providers.dagster.model import Run
 from airflow.providers.dagster.targets import MappedToDag, MappedToTask, Target
 
 __all__ = ["Selection", "Wanted", "by_place", "select_assets", "wanted_keys"]
@@ -53,10 +54,12 @@ class Selection:
     Args:
         instance: Name of the Airflow instance in their mappings.
         by_location: The assets of each code location; one Dagster run cannot span two of them.
+        runs: The runs of the task instance, oldest first, where they were asked for as well.
     """
 
     instance: str
     by_location: tuple[tuple[MappedAsset, ...], ...]
+    runs: tuple[Run, ...] | None = None
 
 
 def wanted_keys(references: Iterable[AssetReference], wanted: Wanted) -> tuple[tuple[str, ...], ...]:

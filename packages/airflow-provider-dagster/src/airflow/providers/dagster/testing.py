@@ -194,6 +194,7 @@ class FakeDagster:
         answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "AirflowVersion": lambda _: {"version": "1.13.27"},
             **self.assets.answers,
+            "AirflowMappedAssets": self._assets_and_runs,
             "AirflowLaunch": lambda v: {"launchRun": self._launch(v["params"])},
             "AirflowRuns": lambda v: {"runsOrError": self._find(v["filter"]["tags"], v["limit"])},
             "AirflowRun": lambda v: {"runOrError": self._get(v["runId"], self._poll)},
@@ -207,6 +208,12 @@ class FakeDagster:
         """Take the next fault of an operation."""
         faults = self._faults.get(operation)
         return faults.pop(0) if faults else None
+
+    def _assets_and_runs(self, v: dict[str, Any]) -> dict[str, Any]:
+        data = self.assets.answers["AirflowMappedAssets"](v)
+        if v["withRuns"]:
+            data["runsOrError"] = self._find(v["filter"]["tags"], v["limit"])
+        return data
 
     def _launch(self, params: dict[str, Any]) -> dict[str, Any]:
         if self.launch_refusal:

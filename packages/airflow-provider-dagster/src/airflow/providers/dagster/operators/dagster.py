@@ -26,11 +26,11 @@ from airflow.providers.dagster.operators.launch import (
     ASSET_KEYS_XCOM_KEY,
     RUN_IDS_XCOM_KEY,
     DagsterLaunchOperator,
-    Plan,
 )
 from airflow.providers.dagster.partition_keys import PartitionCheck
 from airflow.providers.dagster.partitions import Choice, choose_partition, partition_tags
 from airflow.providers.dagster.patience import Patience
+from airflow.providers.dagster.plans import Plan, attempt_of
 from airflow.providers.dagster.selection import Wanted, by_place
 from airflow.providers.dagster.targets import MappedToTask, Target
 
@@ -101,12 +101,13 @@ class DagsterProxyOperator(DagsterLaunchOperator):
         target = self.target or MappedToTask()
         wanted = Wanted(_instance_name(), ti.dag_id, ti.task_id, target)
         cache = MappingCache(Path(AIRFLOW_HOME) / "dagster_mappings", dagster.address.url)
-        selection = Lookup(dagster, patience, cache, self.log).select(wanted)
+        # Without a name of the instance, that of the mappings is in the tags of its runs: it is not known yet.
+        tags = attempt_of(wanted.instance, ti).task_instance_tags if wanted.instance else {}
+        selection = Lookup(dagster, patience, cache, self.log).select(wanted, tags)
         choice = choose_partition(context, partition_key=self.partition_key, source=self.partition_source)
         check = PartitionCheck(dagster, patience)
-        return Plan(
-            selection.instance, tuple(_work(assets, choice, check) for assets in selection.by_location)
-        )
+        works = tuple(_work(assets, choice, check) for assets in selection.by_location)
+        return Plan(selection.instance, works, selection.runs)
 
     def _way_back(self, attempt: Attempt) -> str:
         return f" To run the task in Airflow again, set `migrated: false` for {attempt.task_id!r} in {attempt.dag_id}.yaml."

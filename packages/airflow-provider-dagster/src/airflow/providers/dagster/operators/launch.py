@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
@@ -14,7 +13,6 @@ from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissi
 )
 
 from airflow.providers.dagster import wire
-from airflow.providers.dagster.airflow_ui import dag_run_url
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.event import DagsterRunEvent, Outcome
 from airflow.providers.dagster.exceptions import DagsterError, DagsterRunDeleted, NothingToRun
@@ -23,32 +21,20 @@ from airflow.providers.dagster.hooks.dagster import DagsterHook
 from airflow.providers.dagster.intents import intents_of
 from airflow.providers.dagster.launching import Attempt, Launcher, raise_if_not_loaded
 from airflow.providers.dagster.links.dagster import RUN_URL_XCOM_KEY, DagsterRunLink
-from airflow.providers.dagster.model import Materialized, Run, Work
+from airflow.providers.dagster.model import Materialized, Run
 from airflow.providers.dagster.patience import PATIENCE_BEFORE_LAUNCH, PATIENCE_WHILE_RUNNING, Patience
+from airflow.providers.dagster.plans import Plan, attempt_of
 from airflow.providers.dagster.ports import Clock, SystemClock
 from airflow.providers.dagster.steps import take
 from airflow.providers.dagster.triggers.dagster import DagsterRunTrigger
 from airflow.providers.dagster.waiting import check_success, wait_for_run
 
-__all__ = ["ASSET_KEYS_XCOM_KEY", "RUN_IDS_XCOM_KEY", "DagsterLaunchOperator", "Plan"]
+__all__ = ["ASSET_KEYS_XCOM_KEY", "RUN_IDS_XCOM_KEY", "DagsterLaunchOperator"]
 
 RUN_IDS_XCOM_KEY = "dagster_run_ids"
 """The Dagster runs of a task instance, one for each code location; normally one."""
 ASSET_KEYS_XCOM_KEY = "dagster_asset_keys"
 """The assets that these runs have materialized."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one task instance launches.
-
-    Args:
-        instance: Name of this Airflow instance; empty when it has none.
-        works: One for each run.
-    """
-
-    instance: str
-    works: tuple[Work, ...]
 
 
 class DagsterLaunchOperator(BaseOperator):
@@ -224,7 +210,7 @@ class DagsterLaunchOperator(BaseOperator):
 
     def _launch(self, dagster: DagsterClient, plan: Plan, context: Mapping[str, Any]) -> None:
         ti: Any = context["ti"]
-        attempt = _attempt(plan.instance, ti)
+        attempt = attempt_of(plan.instance, ti)
         self._launch_key = attempt.key
         self.log.info(
             "Dagster at %s runs %s for task %s.%s%s, under launch key %s.%s",
@@ -236,7 +222,8 @@ class DagsterLaunchOperator(BaseOperator):
             attempt.key,
             self._way_back(attempt),
         )
-        launcher = Launcher(dagster, attempt, intents_of(context, self.clock), self.clock, self.log)
+        intents = intents_of(context, self.clock)
+        launcher = Launcher(dagster, attempt, intents, self.clock, self.log, plan.seen)
         for work in plan.works:
             run = launcher.attach_or_launch(work)
             self._runs.append(run)
@@ -278,16 +265,3 @@ def _return_value(made: Sequence[Materialized], summary: dict[str, list[str]]) -
     if not values:
         return summary
     return next(iter(values.values())) if len(values) == 1 else values
-
-
-def _attempt(instance: str, ti: Any) -> Attempt:  # noqa: ANN401 - Airflow's task instance
-    return Attempt(
-        instance=instance,
-        dag_id=ti.dag_id,
-        run_id=ti.run_id,
-        task_id=ti.task_id,
-        map_index=-1 if ti.map_index is None else ti.map_index,
-        max_tries=ti.max_tries,
-        try_number=ti.try_number,
-        dag_run_url=dag_run_url(ti.dag_id, ti.run_id),
-    )
