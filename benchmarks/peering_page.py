@@ -31,6 +31,7 @@ SUBJECTS = (
     (f"{FETCH} 8", "v1"),
     (f"{FETCH} 8", "v2"),
 )
+NOTHING = "-"
 OFFLINE = ((BARE, ""), (SAME, "v2"), (OURS_SNAPSHOT, "v2"), (PEER_STATE, "v1"))
 
 
@@ -87,7 +88,8 @@ def _against_peer(loads: Loads) -> str:
     for dags in loads.sizes:
         row = [count(dags), *(_ratio(loads, "wall", dags, latency) for latency in loads.latencies)]
         row.extend(_ratio(loads, field, dags, loads.latencies[0]) for field in ("cpu", "memory"))
-        rows.append(row)
+        if set(row[1:]) != {NOTHING}:
+            rows.append(row)
     head = ["DAGs", *(f"wall, {latency} ms" for latency in loads.latencies), "processor", "memory"]
     return "The peer's median divided by ours, both on `/api/v1`:\n\n" + table(head, rows)
 
@@ -95,7 +97,7 @@ def _against_peer(loads: Loads) -> str:
 def _ratio(loads: Loads, field: str, dags: int, latency: int) -> str:
     peer = loads.spread(field, PEER, "v1", dags, latency)
     ours = loads.spread(field, OURS, "v1", dags, latency)
-    return times(peer.median / ours.median) if peer and ours else "-"
+    return times(peer.median / ours.median) if peer and ours else NOTHING
 
 
 def _growth(loads: Loads) -> str:
@@ -103,7 +105,7 @@ def _growth(loads: Loads) -> str:
     rows: list[list[str]] = []
     for subject, api, latency in ((OURS, "v1", loads.latencies[0]), (OURS_SNAPSHOT, "v2", 0), (BARE, "", 0)):
         found = [(dags, loads.spread("cpu", subject, api, dags, latency)) for dags in loads.sizes]
-        cells = [f"{1000 * cpu.median / dags:.2f} ms" if cpu else "-" for dags, cpu in found]
+        cells = [f"{1000 * cpu.median / dags:.2f} ms" if cpu else NOTHING for dags, cpu in found]
         rows.append([subject, *cells])
     head = ["processor for one DAG", *(f"of {count(dags)}" for dags in loads.sizes)]
     return "How the cost grows:\n\n" + table(head, rows)
@@ -156,7 +158,7 @@ def _offline(loads: Loads) -> str:
             last = loads.of(subject, api, dags)[-1]
             sizes = [
                 megabytes(last.repository_bytes),
-                megabytes(last.state_bytes) if last.state_bytes else "-",
+                megabytes(last.state_bytes) if last.state_bytes else NOTHING,
             ]
             rows.append(
                 [
