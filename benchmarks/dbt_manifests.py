@@ -176,8 +176,8 @@ def report(effort: Effort) -> str:
     """Measure, and write the page."""
     head = f"""# dbt manifests: read, select, show
 
-Written by `python benchmarks/dbt_manifests.py`. Processor seconds and the most memory that a fresh process had; the
-least of {effort.rounds} rounds, in which the sides took turns. The manifests are synthetic, with 15 columns and 2.5 tests
+Written by `python benchmarks/dbt_manifests.py`. Processor seconds and the most memory that a fresh process had. Rounds, in
+which the sides took turns, and of which the least counts: {effort.rounds}. The manifests are synthetic, with 15 columns and 2.5 tests
 for each model. We resolve {effort.selections:,} selections, dagster-dbt {effort.their_selections}: nine of ten name one
 model by its fqn, one is `tag:daily+`. `slim` leaves out columns and SQL; `ours` shows what dagster-dbt shows.
 
