@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from urllib.request import urlopen
 
 HERE = Path(__file__).parent
-_STOP_SECONDS = 20.0
+_STOP_SECONDS = 60.0
 
 
 def end_orderly() -> None:
@@ -53,8 +53,17 @@ def serving(command: list[str], env: Mapping[str, str] | None = None) -> Generat
                 )
             yield url
         finally:
-            server.terminate()
-            server.wait(_STOP_SECONDS)
+            stop(server)
+
+
+def stop(server: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    """Stop a server by its id, with force if it does not stop by itself."""
+    server.terminate()
+    try:
+        server.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def ask(url: str) -> dict[str, Any]:

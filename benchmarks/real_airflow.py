@@ -14,11 +14,11 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from processes import stop
 from synthetic_payloads import TASKS
 
 USER, PASSWORD = "viewer", "viewer-of-the-benchmark"
 _START_SECONDS = 300.0
-_STOP_SECONDS = 60.0
 _DAGS = """
 from datetime import datetime
 
@@ -107,8 +107,7 @@ def real_airflow(home: Path, dags: int) -> Generator[str]:
         _wait(airflow, server)
         yield airflow.url
     finally:
-        server.terminate()
-        server.wait(_STOP_SECONDS)
+        stop(server)
 
 
 def _wait(airflow: Command, server: subprocess.Popen[bytes]) -> None:

@@ -17,10 +17,9 @@ from urllib.request import Request, urlopen
 
 from attempts import calls_of
 from deployed_assets import AIRFLOW_URL_VARIABLE, DAGS_VARIABLE, DAYS_VARIABLE
-from processes import HERE, program, serving
+from processes import HERE, program, serving, stop
 
 START_SECONDS = 300.0
-_STOP_SECONDS = 30.0
 _DAGSTER_YAML = "telemetry: {enabled: false}\n"
 _COUNT = {"query": "{ assetNodes { id } }"}
 
@@ -65,8 +64,7 @@ def deployment(tool: str, airflow_url: str, dags: int, days: int, folder: Path) 
             calls_of(proxy_url)
             yield Site(proxy_url, assets)
     finally:
-        server.terminate()
-        server.wait(_STOP_SECONDS)
+        stop(server)
 
 
 def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> int:
