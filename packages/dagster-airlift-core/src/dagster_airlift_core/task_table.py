@@ -65,7 +65,7 @@ class Columns(NamedTuple):
             or not set(map(type, after)) <= {str, type(None), list}
         ):
             raise TypeError(f"expected columns of texts, found {row!r}")
-        return columns
+        return columns._replace(mapped=mapped or (), proxied=proxied or ())
 
     def task(self, dag_id: str, number: int) -> Task:
         """Return one task."""
