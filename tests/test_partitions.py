@@ -20,9 +20,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow.providers.dagster import calls
+from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient
 from airflow.providers.dagster.exceptions import InvalidPartition
 from airflow.providers.dagster.partition_keys import PartitionCheck
+from airflow.providers.dagster.partition_questions import NO_PARTITION, PartitionQuestion
 from airflow.providers.dagster.patience import Patience
 from airflow.providers.dagster.testing import FakeClock, FakeDagster
 
@@ -129,9 +131,11 @@ def windows(case: Case) -> list[tuple[float, float, str]]:
     return [(window.start.timestamp(), window.end.timestamp(), key) for window, key in found]
 
 
-def ask(dagster: FakeDagster, check: PartitionCheck, case: Case, moment: int) -> str | None:
+def ask(
+    dagster: FakeDagster, check: PartitionCheck, case: Case, moment: int, question: PartitionQuestion
+) -> str | None:
     dagster.add_asset("daily", partitions=RealPartitions(timed(case)))
-    (asset,) = check.dagster.ask(calls.assets([("daily",)]))
+    (asset,) = check.dagster.ask(calls.assets([("daily",)], question))
     try:
         return check.keys_at([asset], moment, "data_interval_start")[asset.key]
     except InvalidPartition:
@@ -148,7 +152,9 @@ def test_a_moment_is_in_the_partition_whose_window_holds_it(
     moment = int(case.week.timestamp()) + quarters * 900 + seconds
     holding = [key for start, end, key in windows(case) if start <= moment < end]
 
-    assert ask(dagster, check, case, moment) == (holding[0] if holding else None)
+    # Asked for with the asset, and afterwards.
+    for question in (PartitionQuestion(moment), NO_PARTITION):
+        assert ask(dagster, check, case, moment, question) == (holding[0] if holding else None)
 
 
 @settings(max_examples=30, deadline=None)
@@ -159,12 +165,17 @@ def test_every_key_that_dagster_has_is_found_and_no_other(
     keys = timed(case).get_partition_keys()
     key = keys[int(place * len(keys))]
     dagster.add_asset("daily", partitions=RealPartitions(timed(case)))
-    (asset,) = check.dagster.ask(calls.assets([("daily",)]))
 
-    assert check.given([asset], key) == {asset.key: key}
+    def asset(question: PartitionQuestion) -> MappedAsset:
+        return check.dagster.ask(calls.assets([("daily",)], question))[0]
+
+    # Asked for with the asset, and afterwards.
+    for question in (PartitionQuestion(key=key), NO_PARTITION):
+        assert check.given([asset(question)], key) == {("daily",): key}
     for other in (f"{key}x", "1999-01-01", "1999-01-01-00:00", "2031-01"):
-        with pytest.raises(InvalidPartition):
-            check.given([asset], other)
+        for question in (PartitionQuestion(key=other), NO_PARTITION):
+            with pytest.raises(InvalidPartition):
+                check.given([asset(question)], other)
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000, 1001, 4000])
@@ -173,9 +184,12 @@ def test_every_static_key_is_found_and_no_other(
 ) -> None:
     keys = [f"k{number}" for number in range(count)]
     dagster.add_asset("static", partitions=RealPartitions(dg.StaticPartitionsDefinition(keys)))
-    (asset,) = check.dagster.ask(calls.assets([("static",)]))
 
     for key in {keys[0], keys[-1], keys[count // 2]}:
-        assert check.given([asset], key) == {asset.key: key}
-    with pytest.raises(InvalidPartition, match="has no partition 'k'"):
-        check.given([asset], "k")
+        for question in (PartitionQuestion(key=key), NO_PARTITION):
+            (asset,) = check.dagster.ask(calls.assets([("static",)], question))
+            assert check.given([asset], key) == {asset.key: key}
+    for question in (PartitionQuestion(key="k"), NO_PARTITION):
+        (asset,) = check.dagster.ask(calls.assets([("static",)], question))
+        with pytest.raises(InvalidPartition, match="has no partition 'k'"):
+            check.given([asset], "k")

@@ -10,6 +10,7 @@ from airflow.providers.dagster import wire
 from airflow.providers.dagster.assets import (
     AssetMapping,
     AssetReference,
+    KeyInPartitions,
     MappedAsset,
     MappingIndex,
     MomentInPartitions,
@@ -18,6 +19,7 @@ from airflow.providers.dagster.assets import (
     Repository,
 )
 from airflow.providers.dagster.model import CodeLocation, Work
+from airflow.providers.dagster.partition_questions import SPANS, PartitionQuestion
 from airflow.providers.dagster.run_answers import message_of
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "parse_repository_mappings",
 ]
 
+_AT_MOMENT = ("oldest", "newest", "before", "at", "after")
+_AT_KEY = ("oldest", "newest", "near")
 _FIELDS = {
     wire.TASK_MAPPING_METADATA_KEY: (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD, wire.TASK_ID_FIELD),
     wire.DAG_MAPPING_METADATA_KEY: (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD),
@@ -69,16 +73,15 @@ def parse_jobs(data: Mapping[str, Any]) -> tuple[Work, ...]:
     )
 
 
-def parse_assets(data: Mapping[str, Any]) -> tuple[MappedAsset, ...]:
-    """Take the assets out of the answer to MAPPED_ASSETS."""
-    return tuple(map(_asset, data["assetNodes"]))
+def parse_assets(data: Mapping[str, Any], partition: PartitionQuestion) -> tuple[MappedAsset, ...]:
+    """Take the assets, and what decides their partition, out of the answer to MAPPED_ASSETS."""
+    return tuple(_asset(node, partition) for node in data["assetNodes"])
 
 
 def parse_moments(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], MomentInPartitions]:
     """Take the keys around a moment out of the answer to PARTITION_AT."""
-    names = ("oldest", "newest", "before", "at", "after")
     return {
-        _key(node): MomentInPartitions(**{name: _partition_keys(node[name]) for name in names})
+        _key(node): MomentInPartitions(**{name: _partition_keys(node[name]) for name in _AT_MOMENT})
         for node in data["assetNodes"]
     }
 
@@ -113,7 +116,7 @@ def _place(node: Mapping[str, Any]) -> tuple[str, str]:
     return repository["location"]["name"], repository["name"]
 
 
-def _asset(node: Mapping[str, Any]) -> MappedAsset:
+def _asset(node: Mapping[str, Any], partition: PartitionQuestion) -> MappedAsset:
     location, repository = _place(node)
     return MappedAsset(
         key=_key(node),
@@ -122,7 +125,24 @@ def _asset(node: Mapping[str, Any]) -> MappedAsset:
         is_executable=node["isExecutable"],
         partitions=_partitions(node["partitionDefinition"]),
         mappings=tuple(_mappings(node["metadataEntries"])),
+        at_moment=_at_moment(node),
+        at_key=_at_key(node, partition.key_start),
     )
+
+
+def _at_moment(node: Mapping[str, Any]) -> MomentInPartitions | None:
+    """Read the keys around a moment, None unless Dagster gives all of them."""
+    if any(node.get(name) is None for name in (*_AT_MOMENT, *SPANS)):
+        return None
+    around = {span: tuple(node[name]["results"]) for name, span in SPANS.items()}
+    return MomentInPartitions(**{name: _partition_keys(node[name]) for name in _AT_MOMENT}, around=around)
+
+
+def _at_key(node: Mapping[str, Any], start: int | None) -> KeyInPartitions | None:
+    """Read the keys near a key, None unless Dagster gives all of them."""
+    if any(node.get(name) is None for name in _AT_KEY):
+        return None
+    return KeyInPartitions(**{name: _partition_keys(node[name]) for name in _AT_KEY}, start=start)
 
 
 def _partitions(definition: Mapping[str, Any] | None) -> Partitions | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from airflow.providers.dagster import calls
+from airflow.providers.dagster.asking_together import ask_together
 from airflow.providers.dagster.assets import AssetReference, Repository
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.mapping_cache import MappingCache
+from airflow.providers.dagster.partition_questions import NO_PARTITION, PartitionQuestion
 from airflow.providers.dagster.patience import Patience
 from airflow.providers.dagster.ports import Log
 from airflow.providers.dagster.selection import Selection, Wanted, select_assets, wanted_keys
@@ -35,12 +38,18 @@ class Lookup:
     cache: MappingCache
     log: Log
 
-    def select(self, wanted: Wanted, run_tags: Mapping[str, str] | None = None) -> Selection:
+    def select(
+        self,
+        wanted: Wanted,
+        run_tags: Mapping[str, str] | None = None,
+        partition: PartitionQuestion = NO_PARTITION,
+    ) -> Selection:
         """Find the assets of a task.
 
         Args:
             wanted: What the assets have to be mapped to.
             run_tags: The tags of all runs of the task instance; with them, its runs are asked for in one go.
+            partition: The partition to run, for what decides about it is asked for in one go too.
 
         Returns:
             The assets, by code location, and the runs.
@@ -58,9 +67,11 @@ class Lookup:
         if not keys:
             return select_assets((), references, wanted)
         if not run_tags:
-            assets = self.patience.ask(lambda: self.dagster.ask(calls.assets(keys)))
+            alone = partial(calls.assets, keys)
+            assets = ask_together(self.dagster, self.patience, alone, partition)
             return select_assets(assets, references, wanted)
-        assets, runs = self.patience.ask(lambda: self.dagster.ask(calls.assets_and_runs(keys, run_tags)))
+        both = partial(calls.assets_and_runs, keys, run_tags)
+        assets, runs = ask_together(self.dagster, self.patience, both, partition)
         return replace(select_assets(assets, references, wanted), runs=runs)
 
     def _read(self, repository: Repository, wanted: Wanted) -> tuple[AssetReference, ...]:
