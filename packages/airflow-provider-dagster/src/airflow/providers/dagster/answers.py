@@ -44,15 +44,14 @@ _FIELDS = {
 def parse_mapping_index(data: Mapping[str, Any], *, instance: str, dag_id: str) -> MappingIndex:
     """Take what a DAG asset names, and the repositories that it does not speak for, out of the answer."""
     found = [(node, index) for node in data["assetNodes"] if (index := _index(node)) is not None]
-    covered = {_place(node) for node, _ in found}
+    places = {_place(node) for node, _ in found}
+    repositories = tuple(_repositories(data["workspaceOrError"]))
     references = (ref for _, index in found for ref in _references(index, instance=instance, dag_id=dag_id))
     return MappingIndex(
         references=tuple(references),
-        uncovered=tuple(
-            repository
-            for repository in _repositories(data["workspaceOrError"])
-            if (repository.location, repository.name) not in covered
-        ),
+        covered=tuple(each for each in repositories if (each.location, each.name) in places),
+        uncovered=tuple(each for each in repositories if (each.location, each.name) not in places),
+        missing=tuple(_missing(data["workspaceOrError"])),
     )
 
 
@@ -157,6 +156,14 @@ def _partition_keys(connection: Mapping[str, Any] | None) -> PartitionKeys:
     return PartitionKeys(
         tuple(answer.get("results", ())), answer.get("cursor", ""), answer.get("hasMore", False)
     )
+
+
+def _missing(workspace: Mapping[str, Any]) -> Iterator[CodeLocation]:
+    """Name the locations without repositories; one that is loaded again has those from before, until it is done."""
+    for entry in workspace.get("locationEntries", ()):
+        loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
+        if "repositories" not in loaded:
+            yield _location(entry)
 
 
 def _repositories(workspace: Mapping[str, Any]) -> Iterator[Repository]:

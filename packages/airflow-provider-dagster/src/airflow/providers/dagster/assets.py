@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from airflow.providers.dagster.model import CodeLocation
+
 __all__ = [
     "AssetMapping",
     "AssetReference",
@@ -144,8 +146,12 @@ class MappingIndex:
 
     Args:
         references: The assets that it names.
+        covered: The repositories that it speaks for.
         uncovered: The repositories that it does not speak for.
+        missing: The code locations of which Dagster knows no repository now, for they are not loaded.
     """
 
     references: tuple[AssetReference, ...]
+    covered: tuple[Repository, ...]
     uncovered: tuple[Repository, ...]
+    missing: tuple[CodeLocation, ...]

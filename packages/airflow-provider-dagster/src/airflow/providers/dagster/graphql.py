@@ -46,7 +46,12 @@ MAPPING_INDEX = """query AirflowMappingIndex($dagAssets: [AssetKeyInput!]!) {
         name
         versionKey
         updatedTimestamp
-        locationOrLoadError { __typename ... on RepositoryLocation { repositories { name } } }
+        loadStatus
+        locationOrLoadError {
+          __typename
+          ... on RepositoryLocation { repositories { name } }
+          ... on PythonError { message }
+        }
       }
     }
     ... on PythonError { message }

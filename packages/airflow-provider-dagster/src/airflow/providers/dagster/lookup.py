@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from airflow.providers.dagster import calls
 from airflow.providers.dagster.asking_together import ask_together
-from airflow.providers.dagster.assets import AssetReference, Repository
+from airflow.providers.dagster.assets import AssetReference, MappingIndex, Repository
 from airflow.providers.dagster.client import DagsterClient
+from airflow.providers.dagster.exceptions import DagsterError
 from airflow.providers.dagster.mapping_cache import MappingCache
+from airflow.providers.dagster.model import CodeLocation
 from airflow.providers.dagster.partition_questions import NO_PARTITION, PartitionQuestion
 from airflow.providers.dagster.patience import Patience
 from airflow.providers.dagster.ports import Log
 from airflow.providers.dagster.selection import Selection, Wanted, select_assets, wanted_keys
 
 __all__ = ["Lookup"]
+
+_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Lookup:
 
     Two small questions are enough where Dagster peers with this Airflow instance: what the DAG asset names, and the
     assets that it names. A repository without that DAG asset is read whole, once for each time that Dagster loads it.
+    A task never runs in a part of its code locations only: one that is not loaded is waited for as long as Dagster is,
+    unless it had no asset of the task when it was read last.
 
     Args:
         dagster: The Dagster instance.
@@ -57,10 +63,9 @@ class Lookup:
         Raises:
             NothingToRun: No asset is mapped to the task, or Dagster cannot run one that is.
             AmbiguousAssets: Several Airflow instances are mapped to the task and this one has no name.
+            DagsterError: A code location that may hold some of the assets is not loaded.
         """
-        index = self.patience.ask(
-            lambda: self.dagster.ask(calls.mapping_index(wanted.instance, wanted.dag_id))
-        )
+        index = self._index(wanted)
         scanned = [each for repository in index.uncovered for each in self._read(repository, wanted)]
         references = (*index.references, *scanned)
         keys = wanted_keys(references, wanted)
@@ -73,6 +78,37 @@ class Lookup:
         both = partial(calls.assets_and_runs, keys, run_tags)
         assets, runs = ask_together(self.dagster, self.patience, both, partition)
         return replace(select_assets(assets, references, wanted), runs=runs)
+
+    def _index(self, wanted: Wanted) -> MappingIndex:
+        """Ask what is mapped, until all code locations that may hold assets of the task are loaded."""
+        deadline = self.patience.clock.now() + self.patience.seconds
+        while True:
+            index = self.patience.ask(
+                lambda: self.dagster.ask(calls.mapping_index(wanted.instance, wanted.dag_id))
+            )
+            for repository in index.covered:
+                self.cache.forget(repository)
+            missing = [each for each in index.missing if self._may_hold(each, wanted)]
+            if not missing:
+                return index
+            if self.patience.clock.now() >= deadline:
+                raise DagsterError(_not_loaded(missing, wanted))
+            self.log.info(
+                "Waiting for Dagster's code locations %s.", ", ".join(each.name for each in missing)
+            )
+            self.patience.clock.sleep(_LOOK_SECONDS)
+
+    def _may_hold(self, location: CodeLocation, wanted: Wanted) -> bool:
+        """Whether assets of the task may be in a location that is not loaded: unless it had none before."""
+        known = self.cache.last(location.name)
+        if known is None or wanted_keys(known, wanted):
+            return True
+        self.log.warning(
+            "Dagster's code location %r is not loaded (%s). It had no asset of this task, which goes on without it.",
+            location.name,
+            location.problem,
+        )
+        return False
 
     def _read(self, repository: Repository, wanted: Wanted) -> tuple[AssetReference, ...]:
         known = self.cache.get(repository)
@@ -89,3 +125,11 @@ class Lookup:
         found = self.patience.ask(lambda: self.dagster.ask(calls.repository_mappings(repository)))
         self.cache.put(repository, found)
         return found
+
+
+def _not_loaded(locations: Sequence[CodeLocation], wanted: Wanted) -> str:
+    named = "; ".join(f"{location.name!r}: {location.problem}" for location in locations)
+    return (
+        f"Code locations of Dagster are not loaded, {named}. They may hold assets that are mapped to task {wanted.name}, "
+        "which runs all of its assets or none. Repair them and reload them, or take them out of Dagster's workspace."
+    )
