@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,10 +16,12 @@ from dagster._core.definitions.partitions.context import (  # noqa: TID251 - wha
     PartitionLoadingContext,
     TemporalContext,
 )
+from dagster_shared.serdes.errors import DeserializationError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow.providers.dagster import calls
+from airflow.providers.dagster.asking_together import ask_together
 from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient
 from airflow.providers.dagster.exceptions import InvalidPartition
@@ -62,7 +64,10 @@ class RealPartitions:
         return [{"name": "default", "partitionKeys": list(self.own.get_partition_keys())}]
 
     def page(self, limit: int, *, ascending: bool, cursor: str | None) -> dict[str, Any]:
-        found = self.own.get_paginated_partition_keys(_now(), limit, ascending, cursor)
+        try:
+            found = self.own.get_paginated_partition_keys(_now(), limit, ascending, cursor)
+        except DeserializationError as error:
+            raise ValueError(cursor) from error
         return {"results": list(found.results), "cursor": found.cursor, "hasMore": found.has_more}
 
 
@@ -131,11 +136,15 @@ def windows(case: Case) -> list[tuple[float, float, str]]:
     return [(window.start.timestamp(), window.end.timestamp(), key) for window, key in found]
 
 
+def ask_for(check: PartitionCheck, name: str, question: PartitionQuestion) -> MappedAsset:
+    return ask_together(check.dagster, check.patience, partial(calls.assets, [(name,)]), question)[0]
+
+
 def ask(
     dagster: FakeDagster, check: PartitionCheck, case: Case, moment: int, question: PartitionQuestion
 ) -> str | None:
     dagster.add_asset("daily", partitions=RealPartitions(timed(case)))
-    (asset,) = check.dagster.ask(calls.assets([("daily",)], question))
+    asset = ask_for(check, "daily", question)
     try:
         return check.keys_at([asset], moment, "data_interval_start")[asset.key]
     except InvalidPartition:
@@ -166,16 +175,13 @@ def test_every_key_that_dagster_has_is_found_and_no_other(
     key = keys[int(place * len(keys))]
     dagster.add_asset("daily", partitions=RealPartitions(timed(case)))
 
-    def asset(question: PartitionQuestion) -> MappedAsset:
-        return check.dagster.ask(calls.assets([("daily",)], question))[0]
-
     # Asked for with the asset, and afterwards.
     for question in (PartitionQuestion(key=key), NO_PARTITION):
-        assert check.given([asset(question)], key) == {("daily",): key}
+        assert check.given([ask_for(check, "daily", question)], key) == {("daily",): key}
     for other in (f"{key}x", "1999-01-01", "1999-01-01-00:00", "2031-01"):
         for question in (PartitionQuestion(key=other), NO_PARTITION):
             with pytest.raises(InvalidPartition):
-                check.given([asset(question)], other)
+                check.given([ask_for(check, "daily", question)], other)
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000, 1001, 4000])
@@ -187,9 +193,9 @@ def test_every_static_key_is_found_and_no_other(
 
     for key in {keys[0], keys[-1], keys[count // 2]}:
         for question in (PartitionQuestion(key=key), NO_PARTITION):
-            (asset,) = check.dagster.ask(calls.assets([("static",)], question))
+            asset = ask_for(check, "static", question)
             assert check.given([asset], key) == {asset.key: key}
     for question in (PartitionQuestion(key="k"), NO_PARTITION):
-        (asset,) = check.dagster.ask(calls.assets([("static",)], question))
+        asset = ask_for(check, "static", question)
         with pytest.raises(InvalidPartition, match="has no partition 'k'"):
             check.given([asset], "k")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -90,6 +90,7 @@ class Lookup:
                 self.cache.forget(repository)
             missing = [each for each in index.missing if self._may_hold(each, wanted)]
             if not missing:
+                self._tell_excused(index.missing)
                 return index
             if self.patience.clock.now() >= deadline:
                 raise DagsterError(_not_loaded(missing, wanted))
@@ -101,14 +102,15 @@ class Lookup:
     def _may_hold(self, location: CodeLocation, wanted: Wanted) -> bool:
         """Whether assets of the task may be in a location that is not loaded: unless it had none before."""
         known = self.cache.last(location.name)
-        if known is None or wanted_keys(known, wanted):
-            return True
-        self.log.warning(
-            "Dagster's code location %r is not loaded (%s). It had no asset of this task, which goes on without it.",
-            location.name,
-            location.problem,
-        )
-        return False
+        return known is None or bool(wanted_keys(known, wanted))
+
+    def _tell_excused(self, locations: Iterable[CodeLocation]) -> None:
+        for each in locations:
+            self.log.warning(
+                "Dagster's code location %r is not loaded (%s). It had no asset of this task, which goes on without it.",
+                each.name,
+                each.problem,
+            )
 
     def _read(self, repository: Repository, wanted: Wanted) -> tuple[AssetReference, ...]:
         known = self.cache.get(repository)
@@ -128,7 +130,7 @@ class Lookup:
 
 
 def _not_loaded(locations: Sequence[CodeLocation], wanted: Wanted) -> str:
-    named = "; ".join(f"{location.name!r}: {location.problem}" for location in locations)
+    named = "; ".join(f"{each.name!r}: {each.problem.rstrip('.')}" for each in locations)
     return (
         f"Code locations of Dagster are not loaded, {named}. They may hold assets that are mapped to task {wanted.name}, "
         "which runs all of its assets or none. Repair them and reload them, or take them out of Dagster's workspace."
