@@ -67,7 +67,7 @@ def parse_jobs(data: Mapping[str, Any]) -> tuple[Work, ...]:
     return tuple(
         Work(entry["name"], repository["name"], job["name"])
         for entry in data["workspaceOrError"].get("locationEntries", ())
-        for repository in (entry["locationOrLoadError"] or {}).get("repositories", ())
+        for repository in _loaded(entry).get("repositories", ())
         for job in repository["jobs"]
     )
 
@@ -79,10 +79,7 @@ def parse_assets(data: Mapping[str, Any], partition: PartitionQuestion) -> tuple
 
 def parse_moments(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], MomentInPartitions]:
     """Take the keys around a moment out of the answer to PARTITION_AT."""
-    return {
-        _key(node): MomentInPartitions(**{name: _partition_keys(node[name]) for name in _AT_MOMENT})
-        for node in data["assetNodes"]
-    }
+    return {_key(node): _moment(node, {}) for node in data["assetNodes"]}
 
 
 def parse_partition_keys(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], PartitionKeys]:
@@ -133,15 +130,30 @@ def _at_moment(node: Mapping[str, Any]) -> MomentInPartitions | None:
     """Read the keys around a moment, None unless Dagster gives all of them."""
     if any(node.get(name) is None for name in (*_AT_MOMENT, *SPANS)):
         return None
-    around = {span: tuple(node[name]["results"]) for name, span in SPANS.items()}
-    return MomentInPartitions(**{name: _partition_keys(node[name]) for name in _AT_MOMENT}, around=around)
+    return _moment(node, {span: tuple(node[name]["results"]) for name, span in SPANS.items()})
+
+
+def _moment(node: Mapping[str, Any], around: Mapping[int, tuple[str, ...]]) -> MomentInPartitions:
+    return MomentInPartitions(
+        oldest=_partition_keys(node["oldest"]),
+        newest=_partition_keys(node["newest"]),
+        before=_partition_keys(node["before"]),
+        at=_partition_keys(node["at"]),
+        after=_partition_keys(node["after"]),
+        around=around,
+    )
 
 
 def _at_key(node: Mapping[str, Any], start: int | None) -> KeyInPartitions | None:
     """Read the keys near a key, None unless Dagster gives all of them."""
     if any(node.get(name) is None for name in _AT_KEY):
         return None
-    return KeyInPartitions(**{name: _partition_keys(node[name]) for name in _AT_KEY}, start=start)
+    return KeyInPartitions(
+        oldest=_partition_keys(node["oldest"]),
+        newest=_partition_keys(node["newest"]),
+        near=_partition_keys(node["near"]),
+        start=start,
+    )
 
 
 def _partitions(definition: Mapping[str, Any] | None) -> Partitions | None:
@@ -161,16 +173,14 @@ def _partition_keys(connection: Mapping[str, Any] | None) -> PartitionKeys:
 def _missing(workspace: Mapping[str, Any]) -> Iterator[CodeLocation]:
     """Name the locations without repositories; one that is loaded again has those from before, until it is done."""
     for entry in workspace.get("locationEntries", ()):
-        loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
-        if "repositories" not in loaded:
+        if "repositories" not in _loaded(entry):
             yield _location(entry)
 
 
 def _repositories(workspace: Mapping[str, Any]) -> Iterator[Repository]:
     for entry in workspace.get("locationEntries", ()):
-        loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
         version = f"{entry['versionKey']}@{entry['updatedTimestamp']}"
-        for repository in loaded.get("repositories", ()):
+        for repository in _loaded(entry).get("repositories", ()):
             yield Repository(entry["name"], repository["name"], version)
 
 
@@ -210,8 +220,14 @@ def _mapping(item: object, names: tuple[str, ...]) -> AssetMapping | None:
     return AssetMapping(*texts) if len(texts) == len(names) else None
 
 
+def _loaded(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what came of loading a location, the error as well; nothing while it has not been loaded."""
+    loaded: dict[str, Any] | None = entry["locationOrLoadError"]
+    return loaded or {}
+
+
 def _location(entry: Mapping[str, Any]) -> CodeLocation:
-    loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
+    loaded = _loaded(entry)
     if entry["loadStatus"] != "LOADED":
         return CodeLocation(entry["name"], "it is still loading")
     return CodeLocation(

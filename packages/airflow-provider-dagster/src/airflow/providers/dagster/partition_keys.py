@@ -59,7 +59,7 @@ class PartitionCheck:
         if not assets:
             return {}
         unknown = [asset for asset in assets if asset.at_moment is None]
-        asked = self._ask_moment(unknown, moment) if unknown else {}
+        asked: Mapping[Key, MomentInPartitions] = self._ask_moment(unknown, moment) if unknown else {}
         found: dict[Key, str] = {}
         for asset in assets:
             known = asset.at_moment or asked[asset.key]
