@@ -19,7 +19,7 @@ from airflow.providers.dagster.assets import (
     Repository,
 )
 from airflow.providers.dagster.model import CodeLocation, Work
-from airflow.providers.dagster.partition_questions import SPANS, PartitionQuestion
+from airflow.providers.dagster.partition_questions import NO_PARTITION, SPANS, PartitionQuestion
 from airflow.providers.dagster.run_answers import message_of
 
 __all__ = [
@@ -72,7 +72,9 @@ def parse_jobs(data: Mapping[str, Any]) -> tuple[Work, ...]:
     )
 
 
-def parse_assets(data: Mapping[str, Any], partition: PartitionQuestion) -> tuple[MappedAsset, ...]:
+def parse_assets(
+    data: Mapping[str, Any], partition: PartitionQuestion = NO_PARTITION
+) -> tuple[MappedAsset, ...]:
     """Take the assets, and what decides their partition, out of the answer to MAPPED_ASSETS."""
     return tuple(_asset(node, partition) for node in data["assetNodes"])
 
