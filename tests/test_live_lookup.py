@@ -11,17 +11,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
 
 from airflow.providers.dagster import calls, wire
+from airflow.providers.dagster.asking_together import ask_together
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient
-from airflow.providers.dagster.exceptions import InvalidPartition
+from airflow.providers.dagster.exceptions import DagsterApiError, InvalidPartition
 from airflow.providers.dagster.lookup import Lookup
 from airflow.providers.dagster.mapping_cache import MappingCache
 from airflow.providers.dagster.partition_keys import PartitionCheck
+from airflow.providers.dagster.partition_questions import NO_PARTITION, PartitionQuestion
 from airflow.providers.dagster.partitions import Choice, partition_tags
 from airflow.providers.dagster.patience import Patience
 from airflow.providers.dagster.ports import SystemClock
@@ -178,11 +181,11 @@ def test_what_is_mapped_is_found_without_a_dag_asset_and_remembered(lookup: Look
 def test_dagster_names_and_checks_the_partition(
     client: DagsterClient, patience: Patience, name: str, choice: Choice, partition: str | None
 ) -> None:
-    assets = client.ask(calls.assets([(name,)]))
-
-    assert (
-        partition_tags(assets, choice, PartitionCheck(client, patience)).get("dagster/partition") == partition
-    )
+    # Asked for with the asset, and afterwards.
+    for question in (choice.question, NO_PARTITION):
+        assets = ask_together(client, patience, partial(calls.assets, [(name,)]), question)
+        tags = partition_tags(assets, choice, PartitionCheck(client, patience))
+        assert tags.get("dagster/partition") == partition
 
 
 @pytest.mark.parametrize(
@@ -200,10 +203,38 @@ def test_dagster_names_and_checks_the_partition(
 def test_a_partition_that_dagster_does_not_have_is_refused(
     client: DagsterClient, patience: Patience, name: str, choice: Choice
 ) -> None:
-    assets = client.ask(calls.assets([(name,)]))
+    for question in (choice.question, NO_PARTITION):
+        assets = ask_together(client, patience, partial(calls.assets, [(name,)]), question)
+        with pytest.raises(InvalidPartition):
+            partition_tags(assets, choice, PartitionCheck(client, patience))
 
-    with pytest.raises(InvalidPartition):
-        partition_tags(assets, choice, PartitionCheck(client, patience))
+
+@pytest.mark.parametrize(
+    ("names", "question", "status"),
+    [
+        pytest.param(["plain", "hourly", "shop"], PartitionQuestion(moment=1_792_890_000), None, id="moment"),
+        pytest.param(
+            ["plain", "hourly"], PartitionQuestion(key="2026-10-24-02:00"), None, id="key of a window"
+        ),
+        pytest.param(["plain", "regional", "shop"], PartitionQuestion(key="r7"), None, id="key"),
+        pytest.param(
+            ["plain", "regional"], PartitionQuestion(moment=1_792_890_000), 500, id="moment, static"
+        ),
+        pytest.param(["by_both"], PartitionQuestion(moment=1_792_890_000), 500, id="moment, dimensions"),
+        pytest.param(["by_both"], PartitionQuestion(key="r7"), 500, id="key, dimensions"),
+    ],
+)
+def test_dagster_refuses_what_a_kind_of_partitions_cannot_answer(
+    client: DagsterClient, names: list[str], question: PartitionQuestion, status: int | None
+) -> None:
+    call = calls.assets([(name,) for name in names], question)
+
+    if status is None:
+        assert len(client.ask(call)) == len(names)
+    else:
+        with pytest.raises(DagsterApiError) as caught:
+            client.ask(call)
+        assert caught.value.status == status
 
 
 def test_a_run_makes_the_partition_and_publishes_its_value(client: DagsterClient, patience: Patience) -> None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,13 +16,17 @@ from dagster._core.definitions.partitions.context import (  # noqa: TID251 - wha
     PartitionLoadingContext,
     TemporalContext,
 )
+from dagster_shared.serdes.errors import DeserializationError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow.providers.dagster import calls
+from airflow.providers.dagster.asking_together import ask_together
+from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient
 from airflow.providers.dagster.exceptions import InvalidPartition
 from airflow.providers.dagster.partition_keys import PartitionCheck
+from airflow.providers.dagster.partition_questions import NO_PARTITION, PartitionQuestion
 from airflow.providers.dagster.patience import Patience
 from airflow.providers.dagster.testing import FakeClock, FakeDagster
 
@@ -60,7 +64,10 @@ class RealPartitions:
         return [{"name": "default", "partitionKeys": list(self.own.get_partition_keys())}]
 
     def page(self, limit: int, *, ascending: bool, cursor: str | None) -> dict[str, Any]:
-        found = self.own.get_paginated_partition_keys(_now(), limit, ascending, cursor)
+        try:
+            found = self.own.get_paginated_partition_keys(_now(), limit, ascending, cursor)
+        except DeserializationError as error:
+            raise ValueError(cursor) from error
         return {"results": list(found.results), "cursor": found.cursor, "hasMore": found.has_more}
 
 
@@ -131,9 +138,15 @@ def windows(case: Case) -> list[tuple[float, float, str]]:
     return [(window.start.timestamp(), window.end.timestamp(), key) for window, key in found]
 
 
-def ask(dagster: FakeDagster, check: PartitionCheck, case: Case, moment: int) -> str | None:
+def ask_for(check: PartitionCheck, name: str, question: PartitionQuestion) -> MappedAsset:
+    return ask_together(check.dagster, check.patience, partial(calls.assets, [(name,)]), question)[0]
+
+
+def ask(
+    dagster: FakeDagster, check: PartitionCheck, case: Case, moment: int, question: PartitionQuestion
+) -> str | None:
     dagster.add_asset("daily", partitions=RealPartitions(timed(case)))
-    (asset,) = check.dagster.ask(calls.assets([("daily",)]))
+    asset = ask_for(check, "daily", question)
     try:
         return check.keys_at([asset], moment, "data_interval_start")[asset.key]
     except InvalidPartition:
@@ -150,7 +163,9 @@ def test_a_moment_is_in_the_partition_whose_window_holds_it(
     moment = int(case.week.timestamp()) + quarters * 900 + seconds
     holding = [key for start, end, key in windows(case) if start <= moment < end]
 
-    assert ask(dagster, check, case, moment) == (holding[0] if holding else None)
+    # Asked for with the asset, and afterwards.
+    for question in (PartitionQuestion(moment), NO_PARTITION):
+        assert ask(dagster, check, case, moment, question) == (holding[0] if holding else None)
 
 
 @settings(max_examples=30, deadline=None)
@@ -161,12 +176,14 @@ def test_every_key_that_dagster_has_is_found_and_no_other(
     keys = timed(case).get_partition_keys()
     key = keys[int(place * len(keys))]
     dagster.add_asset("daily", partitions=RealPartitions(timed(case)))
-    (asset,) = check.dagster.ask(calls.assets([("daily",)]))
 
-    assert check.given([asset], key) == {asset.key: key}
+    # Asked for with the asset, and afterwards.
+    for question in (PartitionQuestion(key=key), NO_PARTITION):
+        assert check.given([ask_for(check, "daily", question)], key) == {("daily",): key}
     for other in (f"{key}x", "1999-01-01", "1999-01-01-00:00", "2031-01"):
-        with pytest.raises(InvalidPartition):
-            check.given([asset], other)
+        for question in (PartitionQuestion(key=other), NO_PARTITION):
+            with pytest.raises(InvalidPartition):
+                check.given([ask_for(check, "daily", question)], other)
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000, 1001, 4000])
@@ -175,9 +192,12 @@ def test_every_static_key_is_found_and_no_other(
 ) -> None:
     keys = [f"k{number}" for number in range(count)]
     dagster.add_asset("static", partitions=RealPartitions(dg.StaticPartitionsDefinition(keys)))
-    (asset,) = check.dagster.ask(calls.assets([("static",)]))
 
     for key in {keys[0], keys[-1], keys[count // 2]}:
-        assert check.given([asset], key) == {asset.key: key}
-    with pytest.raises(InvalidPartition, match="has no partition 'k'"):
-        check.given([asset], "k")
+        for question in (PartitionQuestion(key=key), NO_PARTITION):
+            asset = ask_for(check, "static", question)
+            assert check.given([asset], key) == {asset.key: key}
+    for question in (PartitionQuestion(key="k"), NO_PARTITION):
+        asset = ask_for(check, "static", question)
+        with pytest.raises(InvalidPartition, match="has no partition 'k'"):
+            check.given([asset], "k")

@@ -97,7 +97,7 @@ def test_a_closed_port_says_where_who_and_what_to_do() -> None:
         pytest.param(
             Fault(status=200, content_type="application/json", body='{"errors": [{"message": "no"}]}'),
             'answered with errors: [{"message": "no"}]',
-            (True, True, None),
+            (True, True, 200),
             id="errors",
         ),
         pytest.param(

@@ -2,9 +2,10 @@ import logging
 from pathlib import Path
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
 from airflow.providers.dagster.client import DagsterClient
-from airflow.providers.dagster.exceptions import AmbiguousAssets, NothingToRun
+from airflow.providers.dagster.exceptions import AmbiguousAssets, DagsterError, NothingToRun
 from airflow.providers.dagster.lookup import Lookup
 from airflow.providers.dagster.mapping_cache import MappingCache
 from airflow.providers.dagster.patience import Patience
@@ -132,3 +133,81 @@ def test_two_instances_are_told_apart_by_name_alone(dagster: FakeDagster, lookup
     assert names(lookup) == ["mine"]
     with pytest.raises(AmbiguousAssets):
         names(lookup, Wanted("", "etl", "load"))
+
+
+def break_location(dagster: FakeDagster, name: str, state: str) -> None:
+    if state == "loading":
+        dagster.loading_locations.append(name)
+    else:
+        dagster.broken_locations[name] = "ImportError: no module"
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"), [("loading", "it is still loading"), ("broken", "ImportError: no module")]
+)
+@pytest.mark.parametrize("has_dag_asset", [True, False])
+def test_a_task_does_not_run_while_a_location_that_may_hold_its_assets_is_not_loaded(
+    dagster: FakeDagster, lookup: Lookup, clock: FakeClock, state: str, problem: str, *, has_dag_asset: bool
+) -> None:
+    dagster.add_asset("orders", TASK)
+    if has_dag_asset:
+        dagster.add_dag_asset("prod", "etl")
+    break_location(dagster, "other", state)
+
+    with pytest.raises(
+        DagsterError, match=rf"'other': {problem}.*task etl\.load.*all of its assets or none"
+    ) as caught:
+        names(lookup)
+
+    assert not isinstance(caught.value, AirflowFailException)  # a retry may find it loaded
+    assert sum(clock.slept) == 30.0
+
+
+def test_a_location_that_is_loaded_in_time_is_waited_for(
+    dagster: FakeDagster, lookup: Lookup, clock: FakeClock
+) -> None:
+    dagster.add_asset("orders", TASK)
+    break_location(dagster, "other", "loading")
+
+    def load() -> None:
+        dagster.loading_locations.clear()
+        dagster.add_asset("customers", TASK, location="other")
+
+    clock.after(12.0, load)
+
+    assert names(lookup) == ["orders", "customers"]
+
+
+def test_a_location_that_had_no_asset_of_the_task_does_not_stop_it(
+    dagster: FakeDagster, lookup: Lookup, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.add_dag_asset("prod", "etl")
+    dagster.add_asset("elsewhere", ("prod", "another", "load"), location="other")
+    names(lookup)
+    del dagster.assets.nodes["elsewhere",]
+    break_location(dagster, "other", "broken")
+
+    assert names(lookup) == ["orders"]
+    assert (clock.slept, "'other' is not loaded (ImportError: no module)" in caplog.text) == ([], True)
+
+
+@pytest.mark.parametrize("change", ["mapped", "peered"])
+def test_what_a_location_had_counts_only_as_long_as_it_is_up_to_date(
+    dagster: FakeDagster, lookup: Lookup, change: str
+) -> None:
+    dagster.add_asset("orders", TASK)
+    dagster.add_asset("elsewhere", ("prod", "another", "load"), location="other")
+    names(lookup)
+    dagster.add_asset("customers", TASK, location="other")
+    if change == "peered":
+        dagster.add_dag_asset("prod", "etl", "other")
+    dagster.reload("other")
+    names(lookup)
+    for key, node in list(dagster.assets.nodes.items()):
+        if node["repository"]["location"]["name"] == "other":
+            del dagster.assets.nodes[key]
+    break_location(dagster, "other", "broken")
+
+    with pytest.raises(DagsterError, match="'other': ImportError"):
+        names(lookup)

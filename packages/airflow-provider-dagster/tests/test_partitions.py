@@ -1,11 +1,13 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 from airflow.providers.dagster import calls
+from airflow.providers.dagster.asking_together import ask_together
 from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.exceptions import InvalidPartition
@@ -50,8 +52,14 @@ def tags(
 ) -> dict[str, str]:
     for number, each in enumerate(partitions):
         dagster.add_asset(f"a{number}", partitions=each)
-    assets: tuple[MappedAsset, ...] = check.dagster.ask(calls.assets(dagster.assets.nodes))
+    assets: tuple[MappedAsset, ...] = ask_together(
+        check.dagster, check.patience, partial(calls.assets, dagster.assets.nodes), choice.question
+    )
     return dict(partition_tags(assets, choice, check))
+
+
+def operations(dagster: FakeDagster) -> list[str]:
+    return [request.operation for request in dagster.requests]
 
 
 @pytest.mark.parametrize(
@@ -101,16 +109,51 @@ def test_the_partition_is_the_window_that_holds_the_moment(
     assert tags(dagster, check, at(*moment), YEAR, None, YEAR) == {"dagster/partition": expected}
 
 
-def test_a_partition_among_thousands_is_found_in_three_small_answers(
+@pytest.mark.parametrize(
+    ("choice", "partitions"),
+    [
+        pytest.param(at(2026, 3, 4), FakeDays("2010-01-01", 8000), id="start of a window"),
+        pytest.param(at(2026, 3, 4, 5), FakeDays("2010-01-01", 8000), id="within a window"),
+        pytest.param(at(2026, 3, 4, 5), FakeDays("2026-03-04", 8000), id="first window"),
+        pytest.param(at(2026, 3, 4, 5), FakeDays("2026-03-01", 4), id="last window"),
+        pytest.param(choose({}, "2026-03-04"), FakeDays("2010-01-01", 8000), id="given"),
+        pytest.param(choose({}, "2026-03-04"), FakeDays("2026-03-01", 4), id="given, last window"),
+        pytest.param(choose({}, "2026-03-04"), FakeDays("2026-03-01", 40), id="given, neither in the last"),
+        pytest.param(choose({}, "k5000"), FakeKeys([f"k{n}" for n in range(8000)]), id="static"),
+        pytest.param(choose({}, "k9"), FakeKeys([f"k{n}" for n in range(10)], "DYNAMIC"), id="dynamic"),
+    ],
+)
+def test_the_answer_that_has_the_asset_nearly_always_decides_the_partition(
+    dagster: FakeDagster, check: PartitionCheck, choice: Choice, partitions: FakePartitions
+) -> None:
+    assert tags(dagster, check, choice, partitions)
+    assert operations(dagster) == ["AirflowMappedAssets"]
+    assert dagster.bytes_sent < 3_000
+
+
+def test_a_partition_is_asked_for_afterwards_where_it_was_not_with_the_asset(
     dagster: FakeDagster, check: PartitionCheck
 ) -> None:
-    assert tags(dagster, check, at(2026, 3, 4, 5), FakeDays("2010-01-01", 8000))
-    assert [request.operation for request in dagster.requests] == [
-        "AirflowMappedAssets",
-        "AirflowPartitionAt",
-        "AirflowPartitionKeys",
-    ]
-    assert dagster.bytes_sent < 4_000
+    dagster.add_asset("daily", partitions=FakeDays("2010-01-01", 8000))
+    assets = check.dagster.ask(calls.assets([("daily",)]))
+
+    assert partition_tags(assets, at(2026, 3, 4, 5), check) == {"dagster/partition": "2026-03-04"}
+    assert operations(dagster) == ["AirflowMappedAssets", "AirflowPartitionAt", "AirflowPartitionKeys"]
+
+
+@pytest.mark.parametrize(
+    "partitions",
+    [FakeKeys(["2026-03-04", "x"]), FakeDimensions({"day": ["1"], "region": ["eu"]})],
+    ids=["static", "dimensions"],
+)
+def test_a_kind_that_cannot_be_asked_for_a_moment_costs_another_call_and_no_patience(
+    dagster: FakeDagster, check: PartitionCheck, clock: FakeClock, partitions: FakePartitions
+) -> None:
+    with pytest.raises(InvalidPartition, match="give a `partition_key`"):
+        tags(dagster, check, at(2026, 3, 4), partitions, YEAR)
+
+    assert operations(dagster) == ["AirflowMappedAssets", "AirflowMappedAssets"]
+    assert clock.slept == []
 
 
 @pytest.mark.parametrize(
@@ -141,6 +184,7 @@ def test_an_asset_without_any_partition_yet_says_so(dagster: FakeDagster, check:
         pytest.param(YEAR, "2026-03-04", id="day"),
         pytest.param(YEAR, "2026-12-31", id="last day"),
         pytest.param(FakeKeys(["eu", "us"]), "us", id="static"),
+        pytest.param(FakeKeys(["2026-03-03", "2026-03-04"]), "2026-03-04", id="static, like a day"),
         pytest.param(FakeKeys([f"k{n}" for n in range(3000)]), "k2999", id="the last of many static ones"),
         pytest.param(FakeKeys([f"k{n}" for n in range(3000)], "DYNAMIC"), "k2999", id="dynamic, third page"),
     ],
@@ -156,6 +200,8 @@ def test_a_given_key_is_looked_up(
     [
         pytest.param(YEAR, "2025-03-04", "2026-01-01", id="day"),
         pytest.param(YEAR, "4 March", "2026-12-31", id="not a day"),
+        pytest.param(FakeDays("2026-03-01", 3), "2026-03-04", "2026-03-03", id="after the last"),
+        pytest.param(FakeKeys([f"k{n}" for n in range(30)]), "2026-03-04", "k0", id="static, like a day"),
         pytest.param(FakeKeys(["eu", "us"]), "uss", "us", id="static"),
         pytest.param(FakeKeys([f"k{n}" for n in range(3000)]), "k3000", "k300", id="many static"),
         pytest.param(FakeKeys(["a"], "DYNAMIC"), "b", "a", id="dynamic"),

@@ -119,6 +119,30 @@ def test_a_job_that_does_not_exist_is_an_error(client: DagsterClient) -> None:
         plan(client, DagsterRunJobOperator(task_id="j", job_name="gone", location_name="x"))
 
 
+@pytest.mark.parametrize("arguments", [{}, {"partition_key": "2026-03-04"}], ids=["moment", "key"])
+def test_a_partitioned_asset_takes_two_small_answers_at_any_size_of_the_deployment(
+    dagster: FakeDagster,
+    client: DagsterClient,
+    arguments: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DAGSTER__INSTANCE_NAME", "prod")
+    for number in range(5000):
+        dagster.add_asset(f"other_{number}", partitions=FakeDays("2012-01-01", 6000))
+    dagster.add_asset("daily", ("prod", "etl", "load"), partitions=FakeDays("2012-01-01", 6000))
+    dagster.add_dag_asset("prod", "etl")
+
+    planned = plan(client, DagsterProxyOperator(task_id="load", **arguments), DAILY)
+
+    assert planned.works[0].tags == {"dagster/partition": "2026-03-04"}
+    assert planned.seen == ()  # the runs of the task are in the second answer as well
+    assert [request.operation for request in dagster.requests] == [
+        "AirflowMappingIndex",
+        "AirflowMappedAssets",
+    ]
+    assert dagster.bytes_sent < 5_000
+
+
 def test_a_proxied_task_runs_its_assets_in_the_partition_of_the_airflow_run(
     dagster: FakeDagster, client: DagsterClient
 ) -> None:

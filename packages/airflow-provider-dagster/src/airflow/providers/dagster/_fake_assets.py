@@ -78,9 +78,7 @@ class FakeAssets:
                 **self._workspace(),
             },
             "AirflowRepositoryMappings": lambda v: {"repositoryOrError": self._repository(v["repository"])},
-            "AirflowMappedAssets": lambda v: {
-                "assetNodes": [{**node, **self._definition(node)} for node in self._named(v["keys"])]
-            },
+            "AirflowMappedAssets": self._mapped,
             "AirflowPartitionAt": lambda v: {"assetNodes": [*map(self._around(v), self._named(v["keys"]))]},
             "AirflowPartitionKeys": lambda v: {"assetNodes": [*map(self._keys(v), self._named(v["keys"]))]},
             "AirflowPartitionDimensions": lambda v: {
@@ -115,6 +113,21 @@ class FakeAssets:
     def _definition(self, node: Node) -> dict[str, Any]:
         partitions = self.partitions.get(tuple(node["assetKey"]["path"]))
         return {"partitionDefinition": partitions.definition if partitions else None}
+
+    def _mapped(self, v: dict[str, Any]) -> dict[str, Any]:
+        nodes: list[Node] = []
+        refused: list[list[str | int]] = []
+        for place, node in enumerate(self._named(v["keys"])):
+            how = self.partitions.get(tuple(node["assetKey"]["path"]))
+            answered: Node = dict.fromkeys(_decisive(v))
+            for name, (limit, ascending) in _decisive(v).items() if how else ():
+                try:
+                    answered[name] = how.page(limit, ascending=ascending, cursor=v.get(name)) if how else None
+                except ValueError:
+                    refused.append(["assetNodes", place, name])
+            nodes.append({**node, **self._definition(node), **answered})
+        errors = [{"message": "not such a cursor", "path": path} for path in refused]
+        return {"assetNodes": nodes, **({"errors": errors} if errors else {})}
 
     def _around(self, v: dict[str, Any]) -> Callable[[Node], dict[str, Any]]:
         def answer(node: Node) -> dict[str, Any]:
@@ -174,6 +187,19 @@ class FakeAssets:
             "__typename": "RepositoryLocation",
             "repositories": [{"name": repository, "jobs": jobs} for repository in repositories],
         }
+
+
+def _decisive(v: Mapping[str, Any]) -> dict[str, tuple[int, bool]]:
+    """Say how many keys are asked for that decide about a partition, and whether the oldest ones, by field."""
+    asked: dict[str, tuple[int, bool]] = {}
+    if v["withPartitions"]:
+        asked |= {"oldest": (1, True), "newest": (v["newestLimit"], False)}
+    if v["atMoment"]:
+        asked |= {"before": (1, False), "at": (1, True), "after": (1, True)}
+        asked |= dict.fromkeys(("hours", "days", "months"), (v["span"], True))
+    if v["nearKey"]:
+        asked |= {"near": (v["nearLimit"], True)}
+    return asked
 
 
 def _cut(node: Node, *names: str) -> Node:

@@ -62,7 +62,7 @@ class Fake(Protocol):
         ...
 
     def answer(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """Do what an operation asks for and give the data of the answer."""
+        """Do what an operation asks for and give the data of the answer, with its errors if there are some."""
         ...
 
 
@@ -110,7 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._go_wrong(fault, request)
             return
         data = self.fake.answer(request.operation, request.variables)
-        self._reply(200, json.dumps({"data": data}), "application/json", {})
+        errors = {"errors": data.pop("errors")} if "errors" in data else {}
+        # So Dagster answers when a part of a question goes wrong.
+        self._reply(500 if errors else 200, json.dumps({"data": data, **errors}), "application/json", {})
 
     def _go_wrong(self, fault: Fault, request: Request) -> None:
         if fault.acts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class FakePartitions(Protocol):
         ...
 
     def page(self, limit: int, *, ascending: bool, cursor: str | None) -> dict[str, Any]:
-        """Give some keys."""
+        """Give some keys; a ValueError refuses the cursor of another kind of partitions."""
         ...
 
 
@@ -58,7 +59,7 @@ class FakeKeys:
     def page(self, limit: int, *, ascending: bool, cursor: str | None) -> dict[str, Any]:
         """Give the keys after that of the cursor; all of them when there is no such key."""
         keys = list(self.keys) if ascending else list(reversed(self.keys))
-        last = _read(cursor)["value"] if cursor else None
+        last = self._last(cursor) if cursor else None
         left = keys[keys.index(last) + 1 :] if last in keys else keys
         results = left[:limit]
         return _page(
@@ -66,6 +67,14 @@ class FakeKeys:
             {"__class__": "ValueIndexCursor", "value": results[-1] if results else last},
             has_more=len(left) > limit,
         )
+
+    def _last(self, cursor: str) -> str | None:
+        try:
+            return str(_read(cursor, "ValueIndexCursor")["value"])
+        except ValueError:
+            if self.kind == "DYNAMIC":  # Dagster begins anew
+                return None
+            raise
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,11 @@ class FakeDays:
 
     def page(self, limit: int, *, ascending: bool, cursor: str | None) -> dict[str, Any]:
         """Give the days between the moments of the cursor, be they defined or not, as Dagster does."""
-        days = self._between(_read(cursor), ascending=ascending, limit=limit) if cursor else self._days
+        days = (
+            self._between(_read(cursor, "TimeWindowCursor"), ascending=ascending, limit=limit)
+            if cursor
+            else self._days
+        )
         found = list(days) if ascending else list(reversed(days))
         results = found[:limit]
         start = (results[-1] + 1) * _DAY if ascending and results else self._days.start * _DAY
@@ -135,16 +148,21 @@ class FakeDimensions:
         return [{"name": name, "partitionKeys": list(keys)} for name, keys in self.keys.items()]
 
     def page(self, limit: int, *, ascending: bool, cursor: str | None) -> dict[str, Any]:
-        """Refuse: nobody should read the product of the dimensions."""
-        raise NotImplementedError(limit, ascending, cursor)
+        """Give the first or the last keys; nobody should read the whole product of the dimensions."""
+        if cursor:
+            raise ValueError(cursor)
+        product = ["|".join(parts) for parts in itertools.product(*self.keys.values())]
+        return _page((product if ascending else product[::-1])[:limit], {}, has_more=len(product) > limit)
 
 
 def _name(day: int) -> str:
     return datetime.fromtimestamp(day * _DAY, UTC).strftime("%Y-%m-%d")
 
 
-def _read(cursor: str) -> dict[str, Any]:
+def _read(cursor: str, kind: str) -> dict[str, Any]:
     fields: dict[str, Any] = json.loads(base64.b64decode(cursor))
+    if fields["__class__"] != kind:
+        raise ValueError(cursor)
     return fields
 
 

@@ -10,6 +10,7 @@ from airflow.providers.dagster import wire
 from airflow.providers.dagster.assets import (
     AssetMapping,
     AssetReference,
+    KeyInPartitions,
     MappedAsset,
     MappingIndex,
     MomentInPartitions,
@@ -18,6 +19,7 @@ from airflow.providers.dagster.assets import (
     Repository,
 )
 from airflow.providers.dagster.model import CodeLocation, Work
+from airflow.providers.dagster.partition_questions import NO_PARTITION, SPANS, PartitionQuestion
 from airflow.providers.dagster.run_answers import message_of
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "parse_repository_mappings",
 ]
 
+_AT_MOMENT = ("oldest", "newest", "before", "at", "after")
+_AT_KEY = ("oldest", "newest", "near")
 _FIELDS = {
     wire.TASK_MAPPING_METADATA_KEY: (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD, wire.TASK_ID_FIELD),
     wire.DAG_MAPPING_METADATA_KEY: (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD),
@@ -40,15 +44,14 @@ _FIELDS = {
 def parse_mapping_index(data: Mapping[str, Any], *, instance: str, dag_id: str) -> MappingIndex:
     """Take what a DAG asset names, and the repositories that it does not speak for, out of the answer."""
     found = [(node, index) for node in data["assetNodes"] if (index := _index(node)) is not None]
-    covered = {_place(node) for node, _ in found}
+    places = {_place(node) for node, _ in found}
+    repositories = tuple(_repositories(data["workspaceOrError"]))
     references = (ref for _, index in found for ref in _references(index, instance=instance, dag_id=dag_id))
     return MappingIndex(
         references=tuple(references),
-        uncovered=tuple(
-            repository
-            for repository in _repositories(data["workspaceOrError"])
-            if (repository.location, repository.name) not in covered
-        ),
+        covered=tuple(each for each in repositories if (each.location, each.name) in places),
+        uncovered=tuple(each for each in repositories if (each.location, each.name) not in places),
+        missing=tuple(_missing(data["workspaceOrError"])),
     )
 
 
@@ -64,23 +67,21 @@ def parse_jobs(data: Mapping[str, Any]) -> tuple[Work, ...]:
     return tuple(
         Work(entry["name"], repository["name"], job["name"])
         for entry in data["workspaceOrError"].get("locationEntries", ())
-        for repository in (entry["locationOrLoadError"] or {}).get("repositories", ())
+        for repository in _loaded(entry).get("repositories", ())
         for job in repository["jobs"]
     )
 
 
-def parse_assets(data: Mapping[str, Any]) -> tuple[MappedAsset, ...]:
-    """Take the assets out of the answer to MAPPED_ASSETS."""
-    return tuple(map(_asset, data["assetNodes"]))
+def parse_assets(
+    data: Mapping[str, Any], partition: PartitionQuestion = NO_PARTITION
+) -> tuple[MappedAsset, ...]:
+    """Take the assets, and what decides their partition, out of the answer to MAPPED_ASSETS."""
+    return tuple(_asset(node, partition) for node in data["assetNodes"])
 
 
 def parse_moments(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], MomentInPartitions]:
     """Take the keys around a moment out of the answer to PARTITION_AT."""
-    names = ("oldest", "newest", "before", "at", "after")
-    return {
-        _key(node): MomentInPartitions(**{name: _partition_keys(node[name]) for name in names})
-        for node in data["assetNodes"]
-    }
+    return {_key(node): _moment(node, {}) for node in data["assetNodes"]}
 
 
 def parse_partition_keys(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], PartitionKeys]:
@@ -113,7 +114,7 @@ def _place(node: Mapping[str, Any]) -> tuple[str, str]:
     return repository["location"]["name"], repository["name"]
 
 
-def _asset(node: Mapping[str, Any]) -> MappedAsset:
+def _asset(node: Mapping[str, Any], partition: PartitionQuestion) -> MappedAsset:
     location, repository = _place(node)
     return MappedAsset(
         key=_key(node),
@@ -122,6 +123,38 @@ def _asset(node: Mapping[str, Any]) -> MappedAsset:
         is_executable=node["isExecutable"],
         partitions=_partitions(node["partitionDefinition"]),
         mappings=tuple(_mappings(node["metadataEntries"])),
+        at_moment=_at_moment(node),
+        at_key=_at_key(node, partition.key_start),
+    )
+
+
+def _at_moment(node: Mapping[str, Any]) -> MomentInPartitions | None:
+    """Read the keys around a moment, None unless Dagster gives all of them."""
+    if any(node.get(name) is None for name in (*_AT_MOMENT, *SPANS)):
+        return None
+    return _moment(node, {span: tuple(node[name]["results"]) for name, span in SPANS.items()})
+
+
+def _moment(node: Mapping[str, Any], around: Mapping[int, tuple[str, ...]]) -> MomentInPartitions:
+    return MomentInPartitions(
+        oldest=_partition_keys(node["oldest"]),
+        newest=_partition_keys(node["newest"]),
+        before=_partition_keys(node["before"]),
+        at=_partition_keys(node["at"]),
+        after=_partition_keys(node["after"]),
+        around=around,
+    )
+
+
+def _at_key(node: Mapping[str, Any], start: int | None) -> KeyInPartitions | None:
+    """Read the keys near a key, None unless Dagster gives all of them."""
+    if any(node.get(name) is None for name in _AT_KEY):
+        return None
+    return KeyInPartitions(
+        oldest=_partition_keys(node["oldest"]),
+        newest=_partition_keys(node["newest"]),
+        near=_partition_keys(node["near"]),
+        start=start,
     )
 
 
@@ -139,11 +172,17 @@ def _partition_keys(connection: Mapping[str, Any] | None) -> PartitionKeys:
     )
 
 
+def _missing(workspace: Mapping[str, Any]) -> Iterator[CodeLocation]:
+    """Name the locations without repositories; one that is loaded again has those from before, until it is done."""
+    for entry in workspace.get("locationEntries", ()):
+        if "repositories" not in _loaded(entry):
+            yield _location(entry)
+
+
 def _repositories(workspace: Mapping[str, Any]) -> Iterator[Repository]:
     for entry in workspace.get("locationEntries", ()):
-        loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
         version = f"{entry['versionKey']}@{entry['updatedTimestamp']}"
-        for repository in loaded.get("repositories", ()):
+        for repository in _loaded(entry).get("repositories", ()):
             yield Repository(entry["name"], repository["name"], version)
 
 
@@ -183,8 +222,14 @@ def _mapping(item: object, names: tuple[str, ...]) -> AssetMapping | None:
     return AssetMapping(*texts) if len(texts) == len(names) else None
 
 
+def _loaded(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what came of loading a location, the error as well; nothing while it has not been loaded."""
+    loaded: dict[str, Any] | None = entry["locationOrLoadError"]
+    return loaded or {}
+
+
 def _location(entry: Mapping[str, Any]) -> CodeLocation:
-    loaded: dict[str, Any] = entry["locationOrLoadError"] or {}
+    loaded = _loaded(entry)
     if entry["loadStatus"] != "LOADED":
         return CodeLocation(entry["name"], "it is still loading")
     return CodeLocation(

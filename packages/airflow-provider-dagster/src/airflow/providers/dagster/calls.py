@@ -17,6 +17,7 @@ from airflow.providers.dagster.assets import (
 )
 from airflow.providers.dagster.exchange import Call
 from airflow.providers.dagster.model import CodeLocation, EventPage, Materialized, Refusal, Run, Work
+from airflow.providers.dagster.partition_questions import NO_PARTITION, PartitionQuestion
 
 __all__ = [
     "assets",
@@ -63,18 +64,20 @@ def repository_mappings(repository: Repository) -> Call[tuple[AssetReference, ..
     return Call(graphql.REPOSITORY_MAPPINGS, {"repository": selector}, answers.parse_repository_mappings)
 
 
-def assets(keys: Keys) -> Call[tuple[MappedAsset, ...]]:
-    """Ask for the assets with these keys; those that Dagster does not have are left out."""
-    variables = {**_assets_variables(keys, {}), "withRuns": False}
-    return Call(graphql.MAPPED_ASSETS, variables, answers.parse_assets)
+def assets(keys: Keys, partition: PartitionQuestion = NO_PARTITION) -> Call[tuple[MappedAsset, ...]]:
+    """Ask for the assets with these keys and what decides their partition; those that Dagster lacks are left out."""
+    variables = {**_assets_variables(keys, {}), **partition.variables, "withRuns": False}
+    parse = partial(answers.parse_assets, partition=partition)
+    return Call(graphql.MAPPED_ASSETS, variables, parse)
 
 
 def assets_and_runs(
-    keys: Keys, tags: Mapping[str, str]
+    keys: Keys, tags: Mapping[str, str], partition: PartitionQuestion = NO_PARTITION
 ) -> Call[tuple[tuple[MappedAsset, ...], tuple[Run, ...]]]:
     """Ask for these assets and, in one go, for the runs, oldest first, that carry all of these tags."""
-    variables = {**_assets_variables(keys, tags), "withRuns": True}
-    return Call(graphql.MAPPED_ASSETS, variables, _assets_and_runs)
+    variables = {**_assets_variables(keys, tags), **partition.variables, "withRuns": True}
+    parse = partial(_assets_and_runs, partition=partition)
+    return Call(graphql.MAPPED_ASSETS, variables, parse)
 
 
 def partition_at(
@@ -164,10 +167,10 @@ def _assets_variables(keys: Keys, tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _assets_and_runs(
-    data: Mapping[str, Any],
+    data: Mapping[str, Any], partition: PartitionQuestion
 ) -> tuple[tuple[MappedAsset, ...], tuple[Run, ...]] | Refusal:
     found = _oldest_first(data)
-    return found if isinstance(found, Refusal) else (answers.parse_assets(data), found)
+    return found if isinstance(found, Refusal) else (answers.parse_assets(data, partition), found)
 
 
 def _oldest_first(data: Mapping[str, Any]) -> tuple[Run, ...] | Refusal:

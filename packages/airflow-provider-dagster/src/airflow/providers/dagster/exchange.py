@@ -140,7 +140,7 @@ class Exchange:
             DagsterApiError: It is not an answer to the call.
         """
         self._check_status(response, body)
-        data = self._data(self._json(response, body))
+        data = self._data(self._json(response, body), response.status_code)
         try:
             return call.parse(data)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -198,12 +198,13 @@ class Exchange:
         except (ValueError, RecursionError) as error:
             raise self._error("answered JSON that cannot be read", status=200, transient=True) from error
 
-    def _data(self, payload: object) -> Mapping[str, Any]:
+    def _data(self, payload: object, status: int) -> Mapping[str, Any]:
         answer = payload if isinstance(payload, dict) else {}
         data = answer.get("data")
         if answer.get("errors") or not isinstance(data, dict):
             errors = json.dumps(answer.get("errors", "no data"))
-            raise self._error(f"answered with errors: {_excerpt(errors.encode())}", transient=True)
+            problem = f"answered with errors: {_excerpt(errors.encode())}"
+            raise self._error(problem, status=status, transient=True)
         return data
 
     def _error(

@@ -46,7 +46,12 @@ MAPPING_INDEX = """query AirflowMappingIndex($dagAssets: [AssetKeyInput!]!) {
         name
         versionKey
         updatedTimestamp
-        locationOrLoadError { __typename ... on RepositoryLocation { repositories { name } } }
+        loadStatus
+        locationOrLoadError {
+          __typename
+          ... on RepositoryLocation { repositories { name } }
+          ... on PythonError { message }
+        }
       }
     }
     ... on PythonError { message }
@@ -68,6 +73,10 @@ REPOSITORY_MAPPINGS = """query AirflowRepositoryMappings($repository: Repository
 
 MAPPED_ASSETS = """query AirflowMappedAssets(
   $keys: [AssetKeyInput!]!, $withRuns: Boolean!, $filter: RunsFilter!, $limit: Int!
+  $withPartitions: Boolean!, $newestLimit: Int!
+  $atMoment: Boolean!, $before: String, $at: String, $after: String
+  $span: Int!, $hours: String, $days: String, $months: String
+  $nearKey: Boolean!, $near: String, $nearLimit: Int!
 ) {
   assetNodes(assetKeys: $keys) {
     assetKey { path }
@@ -75,6 +84,21 @@ MAPPED_ASSETS = """query AirflowMappedAssets(
     partitionDefinition { type fmt dimensionTypes { name } }
     repository { name location { name } }
     metadataEntries { ... on JsonMetadataEntry { label jsonString } }
+    ... @include(if: $withPartitions) {
+      oldest: partitionKeyConnection(limit: 1, ascending: true) { results cursor }
+      newest: partitionKeyConnection(limit: $newestLimit, ascending: false) { results cursor }
+    }
+    ... @include(if: $atMoment) {
+      before: partitionKeyConnection(limit: 1, ascending: false, cursor: $before) { results cursor }
+      at: partitionKeyConnection(limit: 1, ascending: true, cursor: $at) { results }
+      after: partitionKeyConnection(limit: 1, ascending: true, cursor: $after) { results }
+      hours: partitionKeyConnection(limit: $span, ascending: true, cursor: $hours) { results }
+      days: partitionKeyConnection(limit: $span, ascending: true, cursor: $days) { results }
+      months: partitionKeyConnection(limit: $span, ascending: true, cursor: $months) { results }
+    }
+    ... @include(if: $nearKey) {
+      near: partitionKeyConnection(limit: $nearLimit, ascending: true, cursor: $near) { results cursor }
+    }
   }
   runsOrError(filter: $filter, limit: $limit) @include(if: $withRuns) {
     __typename

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from airflow.providers.dagster import calls
-from airflow.providers.dagster.assets import AssetReference, Repository
+from airflow.providers.dagster.asking_together import ask_together
+from airflow.providers.dagster.assets import AssetReference, MappingIndex, Repository
 from airflow.providers.dagster.client import DagsterClient
+from airflow.providers.dagster.exceptions import DagsterError
 from airflow.providers.dagster.mapping_cache import MappingCache
+from airflow.providers.dagster.model import CodeLocation
+from airflow.providers.dagster.partition_questions import NO_PARTITION, PartitionQuestion
 from airflow.providers.dagster.patience import Patience
 from airflow.providers.dagster.ports import Log
 from airflow.providers.dagster.selection import Selection, Wanted, select_assets, wanted_keys
 
 __all__ = ["Lookup"]
+
+_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,8 @@ class Lookup:
 
     Two small questions are enough where Dagster peers with this Airflow instance: what the DAG asset names, and the
     assets that it names. A repository without that DAG asset is read whole, once for each time that Dagster loads it.
+    A task never runs in a part of its code locations only: one that is not loaded is waited for as long as Dagster is,
+    unless it had no asset of the task when it was read last.
 
     Args:
         dagster: The Dagster instance.
@@ -35,12 +44,18 @@ class Lookup:
     cache: MappingCache
     log: Log
 
-    def select(self, wanted: Wanted, run_tags: Mapping[str, str] | None = None) -> Selection:
+    def select(
+        self,
+        wanted: Wanted,
+        run_tags: Mapping[str, str] | None = None,
+        partition: PartitionQuestion = NO_PARTITION,
+    ) -> Selection:
         """Find the assets of a task.
 
         Args:
             wanted: What the assets have to be mapped to.
             run_tags: The tags of all runs of the task instance; with them, its runs are asked for in one go.
+            partition: The partition to run, for what decides about it is asked for in one go too.
 
         Returns:
             The assets, by code location, and the runs.
@@ -48,20 +63,54 @@ class Lookup:
         Raises:
             NothingToRun: No asset is mapped to the task, or Dagster cannot run one that is.
             AmbiguousAssets: Several Airflow instances are mapped to the task and this one has no name.
+            DagsterError: A code location that may hold some of the assets is not loaded.
         """
-        index = self.patience.ask(
-            lambda: self.dagster.ask(calls.mapping_index(wanted.instance, wanted.dag_id))
-        )
+        index = self._index(wanted)
         scanned = [each for repository in index.uncovered for each in self._read(repository, wanted)]
         references = (*index.references, *scanned)
         keys = wanted_keys(references, wanted)
         if not keys:
             return select_assets((), references, wanted)
         if not run_tags:
-            assets = self.patience.ask(lambda: self.dagster.ask(calls.assets(keys)))
+            alone = partial(calls.assets, keys)
+            assets = ask_together(self.dagster, self.patience, alone, partition)
             return select_assets(assets, references, wanted)
-        assets, runs = self.patience.ask(lambda: self.dagster.ask(calls.assets_and_runs(keys, run_tags)))
+        both = partial(calls.assets_and_runs, keys, run_tags)
+        assets, runs = ask_together(self.dagster, self.patience, both, partition)
         return replace(select_assets(assets, references, wanted), runs=runs)
+
+    def _index(self, wanted: Wanted) -> MappingIndex:
+        """Ask what is mapped, until all code locations that may hold assets of the task are loaded."""
+        deadline = self.patience.clock.now() + self.patience.seconds
+        while True:
+            index = self.patience.ask(
+                lambda: self.dagster.ask(calls.mapping_index(wanted.instance, wanted.dag_id))
+            )
+            for repository in index.covered:
+                self.cache.forget(repository)
+            missing = [each for each in index.missing if self._may_hold(each, wanted)]
+            if not missing:
+                self._tell_excused(index.missing)
+                return index
+            if self.patience.clock.now() >= deadline:
+                raise DagsterError(_not_loaded(missing, wanted))
+            self.log.info(
+                "Waiting for Dagster's code locations %s.", ", ".join(each.name for each in missing)
+            )
+            self.patience.clock.sleep(_LOOK_SECONDS)
+
+    def _may_hold(self, location: CodeLocation, wanted: Wanted) -> bool:
+        """Whether assets of the task may be in a location that is not loaded: unless it had none before."""
+        known = self.cache.last(location.name)
+        return known is None or bool(wanted_keys(known, wanted))
+
+    def _tell_excused(self, locations: Iterable[CodeLocation]) -> None:
+        for each in locations:
+            self.log.warning(
+                "Dagster's code location %r is not loaded (%s). It had no asset of this task, which goes on without it.",
+                each.name,
+                each.problem,
+            )
 
     def _read(self, repository: Repository, wanted: Wanted) -> tuple[AssetReference, ...]:
         known = self.cache.get(repository)
@@ -78,3 +127,11 @@ class Lookup:
         found = self.patience.ask(lambda: self.dagster.ask(calls.repository_mappings(repository)))
         self.cache.put(repository, found)
         return found
+
+
+def _not_loaded(locations: Sequence[CodeLocation], wanted: Wanted) -> str:
+    named = "; ".join(f"{each.name!r}: {each.problem.rstrip('.')}" for each in locations)
+    return (
+        f"Code locations of Dagster are not loaded, {named}. They may hold assets that are mapped to task {wanted.name}, "
+        "which runs all of its assets or none. Repair them and reload them, or take them out of Dagster's workspace."
+    )

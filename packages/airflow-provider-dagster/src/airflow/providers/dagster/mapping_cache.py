@@ -47,6 +47,32 @@ class MappingCache:
         except (OSError, ValueError, TypeError, KeyError, IndexError):
             return None
 
+    def last(self, location: str) -> tuple[AssetReference, ...] | None:
+        """Give what was read last of a code location.
+
+        Args:
+            location: Name of the code location, in whatever version, loaded or not.
+
+        Returns:
+            Its mapped assets, None when it was not read, or its DAG asset has spoken for it since.
+        """
+        paths = [*self.folder.glob(f"{self._digest(location)}-*.json")]
+        try:
+            stored = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+            found = tuple(_reference(item) for each in stored for item in each["assets"])
+        except (OSError, ValueError, TypeError, KeyError, IndexError):
+            return None
+        return found if stored else None
+
+    def forget(self, repository: Repository) -> None:
+        """Drop what was read of a repository, for it is not kept up to date any more.
+
+        Args:
+            repository: The repository.
+        """
+        with contextlib.suppress(OSError):
+            self._path(repository).unlink()
+
     def put(self, repository: Repository, references: tuple[AssetReference, ...]) -> None:
         """Keep what was read of a repository.
 
@@ -65,7 +91,7 @@ class MappingCache:
 
     def _write(self, path: Path, text: str) -> None:
         """Replace the file in one step, for other tasks read it meanwhile."""
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=f"{path.stem}-")
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix="new-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
@@ -75,8 +101,11 @@ class MappingCache:
             raise
 
     def _path(self, repository: Repository) -> Path:
-        identity = json.dumps([self.url, repository.location, repository.name])
-        return self.folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.json"
+        name = f"{self._digest(repository.location)}-{self._digest(repository.location, repository.name)}"
+        return self.folder / f"{name}.json"
+
+    def _digest(self, *names: str) -> str:
+        return hashlib.sha256(json.dumps([self.url, *names]).encode()).hexdigest()[:32]
 
 
 def _reference(item: dict[str, Any]) -> AssetReference:

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 
-__all__ = ["keys_after", "window_end", "window_start", "windows_from", "windows_until"]
+__all__ = ["keys_after", "window_end", "window_start", "windows_between", "windows_from", "windows_until"]
 
 _FOREVER = 10**12
 """Seconds since the epoch, later than any partition."""
@@ -20,6 +20,11 @@ def windows_until(moment: int) -> str:
 def windows_from(moment: int) -> str:
     """Write the cursor with which Dagster lists the windows that start at a moment or later, oldest first."""
     return _window_cursor(moment, _FOREVER)
+
+
+def windows_between(start: int, end: int) -> str:
+    """Write the cursor with which Dagster lists the windows within these moments, oldest first."""
+    return _window_cursor(start, end)
 
 
 def window_start(cursor: str) -> int:

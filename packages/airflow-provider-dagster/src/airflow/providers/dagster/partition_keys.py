@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from airflow.providers.dagster import calls
-from airflow.providers.dagster.assets import MappedAsset, MomentInPartitions, PartitionKeys
+from airflow.providers.dagster.assets import KeyInPartitions, MappedAsset, MomentInPartitions, PartitionKeys
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.exceptions import InvalidPartition
 from airflow.providers.dagster.partition_cursors import keys_after, window_end, window_start, windows_from
+from airflow.providers.dagster.partition_questions import WIDEST_OFFSET, moment_near
 from airflow.providers.dagster.patience import Patience
 
 __all__ = ["PartitionCheck"]
@@ -23,8 +24,6 @@ T = TypeVar("T")
 _NEWEST = 25
 _PAGE = 1000
 _FEW, _MANY = 64, 4096
-_WIDEST_OFFSET = 26 * 3600
-"""Seconds; no zone is as far from UTC, even where the clocks change."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,8 @@ class PartitionCheck:
     """Asks Dagster about partitions, without reading all keys of an asset.
 
     Dagster writes a key in the zone and the format of the partitions definition and knows where its windows are; here
-    a key is never read, only compared.
+    a key is never read, only compared. What was asked together with the assets nearly always decides; the rest costs
+    a question more.
 
     Args:
         dagster: The Dagster instance.
@@ -47,7 +47,7 @@ class PartitionCheck:
 
         Args:
             assets: Assets that are partitioned by time.
-            moment: Seconds since the epoch.
+            moment: Seconds since the epoch; the one that they were asked for with, if they were.
             source: Where the moment comes from, for messages.
 
         Returns:
@@ -58,11 +58,12 @@ class PartitionCheck:
         """
         if not assets:
             return {}
-        around = self._ask_moment(assets, moment)
+        unknown = [asset for asset in assets if asset.at_moment is None]
+        asked: Mapping[Key, MomentInPartitions] = self._ask_moment(unknown, moment) if unknown else {}
         found: dict[Key, str] = {}
         for asset in assets:
-            known = around[asset.key]
-            key = self._window_at(asset, known)
+            known = asset.at_moment or asked[asset.key]
+            key = self._window_at(asset, known, moment)
             if key is None or not _exists(key, moment, known):
                 when = datetime.fromtimestamp(moment, UTC).isoformat()
                 raise _no_partition(asset, f"for {source} {when}", _neighbours(moment, known))
@@ -74,7 +75,7 @@ class PartitionCheck:
 
         Args:
             assets: Partitioned assets.
-            key: Its key.
+            key: Its key; the one that they were asked for with, if they were.
 
         Returns:
             The key, for each asset.
@@ -85,22 +86,29 @@ class PartitionCheck:
         checks = {"TIME_WINDOW": self._check_window, "MULTIPARTITIONED": self._check_dimensions}
         for asset in assets:
             kind = asset.partitions.kind if asset.partitions else ""
+            if asset.at_key and _is_known(key, kind, asset.at_key):
+                continue
             checks.get(kind, self._check_listed)(asset, key)
         return {asset.key: key for asset in assets}
 
-    def _window_at(self, asset: MappedAsset, known: MomentInPartitions) -> str | None:
+    def _window_at(self, asset: MappedAsset, known: MomentInPartitions, moment: int) -> str | None:
         """Find the window that holds the moment: it starts there, or it is the one after the last that has ended."""
         starting, later = known.at.results[:1], known.after.results[:1]
         if starting != later:
             return starting[0]
         if not known.before.results:
             return None
+        for span, windows in known.around.items():
+            following = _following(known.before, windows, moment - span)
+            if following not in {None, *later}:
+                return following
         page = self._page(asset, limit=2, cursor=windows_from(window_start(known.before.cursor)))
         holding = page.results[1:2]
         return None if not holding or holding == later else holding[0]
 
     def _check_window(self, asset: MappedAsset, key: str) -> None:
-        hint = _hint(key, asset.partitions.key_format if asset.partitions else "")
+        form = asset.partitions.key_format if asset.partitions else ""
+        hint = moment_near(key, form, f"{form}%z")
         known = self._ask_moment([asset], hint or 0)[asset.key]
         if key in {*known.oldest.results, *known.newest.results}:
             return
@@ -110,7 +118,7 @@ class PartitionCheck:
 
     def _is_between(self, asset: MappedAsset, key: str, hint: int, known: MomentInPartitions) -> bool:
         """Whether a window of this name, from near the hint, lies between the oldest and the newest."""
-        start = windows_from(hint - _WIDEST_OFFSET)
+        start = windows_from(hint - WIDEST_OFFSET)
         for limit in (_FEW, _MANY):
             results = self._page(asset, limit=limit, cursor=start).results
             if key in results:
@@ -167,6 +175,39 @@ def _exists(key: str, moment: int, known: MomentInPartitions) -> bool:
     )
 
 
+def _following(before: PartitionKeys, windows: Sequence[str], start: int) -> str | None:
+    """Find the window after a known one among those that start at a moment or later, None when it is not listed."""
+    if window_start(before.cursor) < start:
+        return next(iter(windows), None)
+    if before.results[0] not in windows:
+        return None
+    return next(iter(windows[windows.index(before.results[0]) + 1 :]), None)
+
+
+def _is_known(key: str, kind: str, known: KeyInPartitions) -> bool:
+    """Whether what was asked together with the asset shows that it has the key; otherwise nothing is known."""
+    if key in {*known.oldest.results, *known.newest.results}:
+        return True
+    if kind == "STATIC":
+        return known.start is None and known.near.results[:1] != known.oldest.results[:1]
+    return kind == "TIME_WINDOW" and known.start is not None and _is_within(key, known, known.start)
+
+
+def _is_within(key: str, known: KeyInPartitions, start: int) -> bool:
+    """Whether a window of this name is listed and lies between the oldest and the newest: cursors lead beyond them."""
+    listed = known.near.results
+    if key not in listed or not known.oldest.results:
+        return False
+    place, first, last = listed.index(key), known.oldest.results[0], known.newest.results[-1]
+    is_late = place >= listed.index(first) if first in listed else window_end(known.oldest.cursor) <= start
+    is_early = (
+        place <= listed.index(last)
+        if last in listed
+        else window_end(known.near.cursor) <= window_start(known.newest.cursor)
+    )
+    return is_late and is_early
+
+
 def _neighbours(moment: int, known: MomentInPartitions) -> tuple[str, ...]:
     if not known.oldest.results or moment < window_end(known.oldest.cursor):
         return known.oldest.results
@@ -177,16 +218,6 @@ def _neighbours(moment: int, known: MomentInPartitions) -> tuple[str, ...]:
 
 def _near(key: str, keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(difflib.get_close_matches(key, keys, n=3)) or tuple(keys[:3])
-
-
-def _hint(key: str, key_format: str) -> int | None:
-    """Guess where to look for a key; only Dagster knows in which zone it is written."""
-    for form in (key_format, f"{key_format}%z"):
-        try:
-            return int(datetime.strptime(key, form).replace(tzinfo=UTC).timestamp())
-        except ValueError:
-            continue
-    return None
 
 
 def _no_partition(asset: MappedAsset, what: str, near: Sequence[str]) -> InvalidPartition:

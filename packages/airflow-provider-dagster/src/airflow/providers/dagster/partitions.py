@@ -11,6 +11,7 @@ from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.exceptions import InvalidPartition
 from airflow.providers.dagster.model import PARTITION_TAG
 from airflow.providers.dagster.partition_keys import PartitionCheck
+from airflow.providers.dagster.partition_questions import PartitionQuestion
 
 __all__ = ["PARTITION_SOURCES", "Choice", "choose_partition", "partition_tags"]
 
@@ -32,6 +33,11 @@ class Choice:
     source: str
     key: str = ""
     moment: int | None = None
+
+    @property
+    def question(self) -> PartitionQuestion:
+        """What to ask of partitions together with the assets."""
+        return PartitionQuestion(self.moment, self.key)
 
 
 def choose_partition(context: Mapping[str, Any], *, partition_key: str, source: str) -> Choice:
@@ -74,7 +80,7 @@ def partition_tags(assets: Sequence[MappedAsset], choice: Choice, check: Partiti
     """Name the one partition of the assets that a run is for.
 
     Args:
-        assets: Assets of one code location.
+        assets: Assets of one code location; if a partition was asked for with them, then that of the choice.
         choice: What Airflow says about the partition.
         check: Asks Dagster.
 

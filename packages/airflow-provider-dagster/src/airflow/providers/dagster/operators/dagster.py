@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissi
 )
 
 from airflow.providers.dagster import calls
+from airflow.providers.dagster.asking_together import ask_together
 from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.exceptions import NothingToRun
@@ -103,8 +105,8 @@ class DagsterProxyOperator(DagsterLaunchOperator):
         cache = MappingCache(Path(AIRFLOW_HOME) / "dagster_mappings", dagster.address.url)
         # Without a name of the instance, that of the mappings is in the tags of its runs: it is not known yet.
         tags = attempt_of(wanted.instance, ti).task_instance_tags if wanted.instance else {}
-        selection = Lookup(dagster, patience, cache, self.log).select(wanted, tags)
         choice = choose_partition(context, partition_key=self.partition_key, source=self.partition_source)
+        selection = Lookup(dagster, patience, cache, self.log).select(wanted, tags, choice.question)
         check = PartitionCheck(dagster, patience)
         works = tuple(_work(assets, choice, check) for assets in selection.by_location)
         return Plan(selection.instance, works, selection.runs)
@@ -164,9 +166,9 @@ class DagsterMaterializeAssetsOperator(DagsterLaunchOperator):
             DagsterError: See the tree in `airflow.providers.dagster.exceptions`.
         """
         keys = {tuple(key.split("/")) if isinstance(key, str) else tuple(key) for key in self.asset_keys}
-        assets = patience.ask(lambda: dagster.ask(calls.assets(sorted(keys))))
-        _check_named(keys, assets)
         choice = choose_partition(context, partition_key=self.partition_key, source=self.partition_source)
+        assets = ask_together(dagster, patience, partial(calls.assets, sorted(keys)), choice.question)
+        _check_named(keys, assets)
         check = PartitionCheck(dagster, patience)
         works = (_work(group, choice, check, self.run_config, self.tags) for group in by_place(assets))
         return Plan(_instance_name(), tuple(works))
