@@ -24,7 +24,7 @@ from dagster_airlift_core.model import Dag
 from dagster_airlift_core.testing import FakeAirflow, Reply
 
 CANARY = "canary-3f9"
-SILENCE = 0.5
+SILENCE = 0.1
 """Seconds that are waited for a server that stalls."""
 NEVER = {"Retry-After": "3600"}
 HUGE = "[" + " " * 50_000_000 + "]"
@@ -45,9 +45,8 @@ FAULTS = [
     pytest.param(Reply(200, HUGE), "more than 16 MB", id="50 MB"),
 ]
 STALLS = [
-    pytest.param(Reply(200, {}, delay=2 * SILENCE), id="before the answer"),
-    pytest.param(Reply(200, " " * 1000, cut_after=10, stall=2 * SILENCE), id="in the middle of it"),
-    pytest.param(Reply(200, " " * 1000, cut_after=10), id="closed in the middle of it"),
+    pytest.param(Reply(200, {}, delay=5 * SILENCE), id="before the answer"),
+    pytest.param(Reply(200, " " * 1000, cut_after=10, stall=5 * SILENCE), id="in the middle of it"),
 ]
 ALL, DAGS, TASKS, LISTS = (
     "/version|/dags|/assets|/datasets|/importErrors",
