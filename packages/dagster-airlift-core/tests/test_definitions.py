@@ -55,6 +55,20 @@ def test_each_dag_is_an_asset(fake: FakeAirflow, airflow: AirflowInstance) -> No
     assert any(tag.startswith("airflow/my_tag_") for tag in spec.tags)
 
 
+def test_owners_and_tags_that_dagster_shows_itself_are_told_once(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    fake.add_dag("plain", owners=["team:core"], tags=["nightly"])
+
+    spec = specs_of(build_defs_from_airflow_instance(airflow_instance=airflow))[
+        dg.AssetKey(["prod", "dag", "plain"])
+    ]
+
+    assert list(spec.owners) == ["team:core"]
+    assert "airflow/nightly" in spec.tags
+    assert {"Airflow Owners", "Airflow Tags"}.isdisjoint(spec.metadata)
+
+
 def test_dag_specs_alone_are_the_same(airflow: AirflowInstance) -> None:
     (spec,) = load_airflow_dag_asset_specs(airflow_instance=airflow)
 

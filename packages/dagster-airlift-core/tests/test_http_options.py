@@ -72,6 +72,17 @@ def test_our_own_authority_counts_before_that_of_the_environment(
         assert asked(fake.url, HttpOptions(verify=authority)).version() == "3.3.2"
 
 
+def test_the_authority_of_the_environment_counts_unless_it_is_not_to(
+    authority: str, clean: pytest.MonkeyPatch
+) -> None:
+    clean.setenv("REQUESTS_CA_BUNDLE", authority)
+
+    with secured("127.0.0.1") as fake:
+        assert asked(fake.url, HttpOptions()).version() == "3.3.2"
+        with pytest.raises(AirflowUnreachable, match="certificate"):
+            asked(fake.url, HttpOptions(trust_environment=False)).version()
+
+
 def test_a_client_certificate_is_shown_to_a_server_that_wants_one(authority: str, tmp_path: Path) -> None:
     ours = AUTHORITY.issue_cert("dagster.example")
     certificate, key = tmp_path / "ours.pem", tmp_path / "ours.key"

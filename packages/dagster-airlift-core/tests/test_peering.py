@@ -285,7 +285,7 @@ def test_mapping_again_adds_across_tasks_and_dags() -> None:
         snapshot(task("etl", "a"), task("other", "b")), *assets_with_dag_mappings({"third": [twice]})
     )
 
-    assert {"View DAG (etl.a)", "View DAG (other.b)", "View DAG (third)"} <= set(specs["x"].metadata)
+    assert {"View Task (etl.a)", "View Task (other.b)", "View DAG (third)"} <= set(specs["x"].metadata)
     assert deps_of(specs["prod/dag/etl"]) == deps_of(specs["prod/dag/other"]) == {"x"}
 
 

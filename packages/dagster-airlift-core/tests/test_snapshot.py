@@ -82,9 +82,17 @@ def test_a_snapshot_comes_back_as_it_was_written(snapshot: AirflowSnapshot) -> N
         pytest.param("[]", id="a list"),
         pytest.param("{}", id="no schema"),
         pytest.param('{"schema": 99}', id="of a later release"),
-        pytest.param('{"schema": 1}', id="fields are missing"),
+        pytest.param('{"schema": 2}', id="fields are missing"),
         pytest.param(SNAPSHOT.to_json()[:-20], id="truncated"),
         pytest.param(SNAPSHOT.to_json().replace('"etl"', "7"), id="an id that is no text"),
+        pytest.param(SNAPSHOT.to_json().replace('["load"]', "[7]"), id="a task id that is no text"),
+        pytest.param(
+            SNAPSHOT.to_json().replace('["BashOperator"]', "[[]]"), id="an operator that is no text"
+        ),
+        pytest.param(SNAPSHOT.to_json().replace("[null]", "[7]"), id="a task after it that is no text"),
+        pytest.param(SNAPSHOT.to_json().replace("[null]", "[[7]]"), id="one of several that is no text"),
+        pytest.param(SNAPSHOT.to_json().replace("[null]", "[]"), id="columns of different lengths"),
+        pytest.param(SNAPSHOT.to_json().replace("[null],", ""), id="a column is missing"),
     ],
 )
 def test_what_is_no_snapshot_is_refused(written: str) -> None:
@@ -95,11 +103,13 @@ def test_what_is_no_snapshot_is_refused(written: str) -> None:
 def test_every_release_reads_what_the_first_one_wrote() -> None:
     written = json.dumps(
         {
-            "schema": 1,
+            "schema": 2,
             "instance": "prod",
             "taken_at": "2026-01-15T12:00:00+00:00",
             "dags": [["etl", "Loads", ["airflow"], ["a"], "@daily", "etl.py", [True, False, False]]],
-            "tasks": {"etl": [["grp.load", "BashOperator", ["end"], "grp", [True, False]]]},
+            "tasks": {
+                "etl": [["grp.load"], ["BashOperator"], ["end"], {"grp.load": "grp"}, ["grp.load"], []]
+            },
             "assets": [["s3://a", "a", "asset", [["etl", "grp.load"]], [], ["reports"]]],
             "import_problems": [["bad.py", "SyntaxError"]],
             "sources": {},

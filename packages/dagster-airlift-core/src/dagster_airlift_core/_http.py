@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 
 import requests
 import urllib3
@@ -73,7 +75,7 @@ class HttpClient:
         # One session for all threads: its pool of connections is locked, and without cookies and with
         # headers given per request nothing else in it changes.
         self._session = requests.Session()
-        self._session.trust_env = options.trust_environment
+        self._session.trust_env = False  # what it names is looked up once, in `_way`
         self._session.headers.update(options.headers)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         for scheme in ("http://", "https://"):
@@ -126,23 +128,29 @@ class HttpClient:
         json: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        options = self._options
-        # Given per call, for only so do they come before what the environment names.
-        proxies = {"http": options.proxy, "https": options.proxy} if options.proxy else None
+        seconds = max(0.1, min(self._options.timeout_seconds, deadline - self._clock()))
         return self._session.request(
             method,
             f"{self.base_url}{path}",
             auth=_Bearer(headers),
-            timeout=(CONNECT_SECONDS, max(0.1, min(options.timeout_seconds, deadline - self._clock()))),
+            timeout=(CONNECT_SECONDS, seconds),
             allow_redirects=False,
-            stream=True,
-            verify=options.verify,
-            cert=options.client_certificate,
-            proxies=proxies,
             params=query,
             json=json,
             data=form,
+            **self._way,
         )
+
+    @cached_property
+    def _way(self) -> dict[str, Any]:
+        """The proxy, the certificates, and what the environment says of them; to ask it costs a fifth of a request."""
+        options = self._options
+        proxies = {"http": options.proxy, "https": options.proxy} if options.proxy else {}
+        with requests.Session() as asked:
+            asked.trust_env = options.trust_environment
+            return asked.merge_environment_settings(
+                self.base_url, proxies, stream=True, verify=options.verify, cert=options.client_certificate
+            )
 
     def _attempt(self, request: Request, headers: Mapping[str, str], deadline: float) -> Answer | _Failure:
         sent = {"Accept": "application/json", **headers}

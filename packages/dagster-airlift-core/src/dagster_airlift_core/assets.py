@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dagster import AssetKey, AssetSpec, DagsterInvalidDefinitionError, MetadataValue
 
@@ -76,14 +77,19 @@ def instance_asset_spec(instance: str, links: Links, snapshot: AirflowSnapshot |
 
 
 def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: DagIndex) -> AssetSpec:
-    """Return the asset that stands for a DAG."""
+    """Return the asset that stands for a DAG; metadata tells owners and tags where Dagster's own cannot be the same."""
     name = source.instance
     known = {
         "Schedule": dag.schedule,
         "Source File": dag.file,
         "Tasks Proxied": _progress(source, dag.dag_id),
     }
-    lists = {"Airflow Owners": dag.owners, "Airflow Tags": dag.tags}
+    owners = [owner for owner in dag.owners if is_dagster_owner(owner)]
+    tags = [tag_part(tag) for tag in dag.tags]
+    lists = {
+        "Airflow Owners": dag.owners if len(owners) < len(dag.owners) else (),
+        "Airflow Tags": dag.tags if tags != list(dag.tags) else (),
+    }
     code = source.snapshot.sources.get(dag.dag_id)
     return AssetSpec(
         key=dag_asset_key(name, dag.dag_id),
@@ -91,12 +97,12 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
         description=dag.description or f"The DAG {dag.dag_id} of the Airflow instance {name}.",
         kinds={"airflow", "dag"},
         group_name=dagster_name(name),
-        owners=[owner for owner in dag.owners if is_dagster_owner(owner)],
+        owners=owners,
         tags={
             INSTANCE_TAG: tag_part(name),
             DAG_ID_TAG: tag_part(dag.dag_id),
             **_status(dag),
-            **{f"airflow/{tag_part(tag)}": "" for tag in dag.tags},
+            **{f"airflow/{tag}": "" for tag in tags},
         },
         metadata={
             "View DAG": MetadataValue.url(source.links.dag(dag.dag_id)),
@@ -143,6 +149,7 @@ def _task_asset_spec(source: Source, handle: TaskHandle, deps: Sequence[AssetKey
     return described(spec, source, None, [MappingEntry(handle, source.instance)])
 
 
+@lru_cache(maxsize=1024)
 def is_dagster_owner(owner: str) -> bool:
     """Whether Dagster takes this text for an owner; names of Airflow owners mostly are none."""
     if "@" not in owner and ":" not in owner:
@@ -193,10 +200,9 @@ def described(
 def _facts(handle: Handle, source: Source) -> dict[str, object]:
     snapshot, links = source.snapshot, source.links
     dag = snapshot.dags.get(handle.dag_id)
-    facts: dict[str, object] = {"View DAG": MetadataValue.url(links.dag(handle.dag_id))}
-    if dag and dag.schedule:
-        facts["Schedule"] = dag.schedule
+    facts: dict[str, object] = {"Schedule": dag.schedule} if dag and dag.schedule else {}
     if isinstance(handle, DagHandle):
+        facts["View DAG"] = MetadataValue.url(links.dag(handle.dag_id))
         return facts
     facts["View Task"] = MetadataValue.url(links.task(handle.dag_id, handle.task_id))
     task = snapshot.tasks.get(handle)
@@ -204,8 +210,6 @@ def _facts(handle: Handle, source: Source) -> dict[str, object]:
         facts["Operator"] = task.operator
     if task and task.group_id:
         facts["Task Group"] = task.group_id
-    if task and task.downstream_task_ids:
-        facts["Downstream Tasks"] = ", ".join(sorted(task.downstream_task_ids))
     return facts
 
 

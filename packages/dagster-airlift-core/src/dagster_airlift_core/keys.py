@@ -8,6 +8,7 @@ import re
 from dagster import AssetKey
 
 _MAX_TAG = 63
+_TAG = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 _SCHEME = re.compile(r"([^/]+)://(.*)", re.DOTALL)
 
 
@@ -50,7 +51,7 @@ def _part(text: str) -> str:
 
 def tag_part(text: str) -> str:
     """Return a text that may stand in a tag and that no other text is given."""
-    if re.fullmatch(r"[A-Za-z0-9_.-]{1,63}", text):
+    if _TAG.fullmatch(text):
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', text)[: _MAX_TAG - 9]}_{digest}"

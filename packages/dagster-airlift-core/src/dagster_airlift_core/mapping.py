@@ -117,6 +117,20 @@ class AssetMapping:
             found[handle.dag_id].dag.extend(list(key.path) for key in keys)
         return dict(found)
 
+    def with_others(self, specs: Iterable[AssetSpec], instance: str) -> AssetMapping:
+        """Return the mapping with what more specs say.
+
+        Raises:
+            MappingError: The metadata of a spec is not of the form that we write.
+        """
+        more = AssetMapping.of(instance, specs)
+        tasks, dags = dict(self.tasks), dict(self.dags)
+        for task, keys in more.tasks.items():
+            tasks[task] = tuple(dict.fromkeys((*tasks.get(task, ()), *keys)))
+        for dag, keys in more.dags.items():
+            dags[dag] = tuple(dict.fromkeys((*dags.get(dag, ()), *keys)))
+        return AssetMapping(tasks, dags)
+
     def with_dag_assets(self, keys: Mapping[str, AssetKey]) -> AssetMapping:
         """Return the mapping with one more asset for each of these DAGs."""
         dags = dict(self.dags)
@@ -194,7 +208,8 @@ def _mapped(assets_of: Mapping[Handle, Iterable[_Asset]]) -> Sequence[_Asset]:
     for handle, assets in assets_of.items():
         for asset in assets:
             identity = asset.key if isinstance(asset, AssetSpec) else id(asset)
-            if found.setdefault(identity, asset) != asset:
+            known = found.setdefault(identity, asset)
+            if known is not asset and known != asset:
                 raise MappingError(
                     f"Two different specs of the asset {identity} are mapped, one of them to {handle}. "
                     "Make the spec once and map it to both."

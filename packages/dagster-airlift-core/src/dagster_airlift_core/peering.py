@@ -71,12 +71,16 @@ class Peer:
     @cached_property
     def mapping(self) -> AssetMapping:
         """The assets of each task and DAG: yours, Airflow's, and those of tasks."""
-        return AssetMapping.of(self.source.instance, [*self.yours, *self._bare])
+        return self._yours_mapping.with_others(self._bare, self.source.instance)
+
+    @cached_property
+    def _yours_mapping(self) -> AssetMapping:
+        return AssetMapping.of(self.source.instance, self.yours)
 
     @cached_property
     def dag_specs(self) -> Sequence[AssetSpec]:
         """An asset for each DAG that has none among yours; it reads the DAG's leaves."""
-        index = AssetMapping.of(self.source.instance, self.yours).index_by_dag()
+        index = self._yours_mapping.index_by_dag()
         nothing = DagIndex({}, [])
         specs: list[AssetSpec] = []
         for dag_id, dag in sorted(self.source.snapshot.dags.items()):
@@ -90,7 +94,9 @@ class Peer:
     def other_specs(self) -> Sequence[AssetSpec]:
         """An asset for each of Airflow's assets, and for each task if that was chosen."""
         return [
-            self._with_left_out(spec.merge_attributes(deps=self._edges.get(spec.key, ())))
+            self._with_left_out(
+                spec.merge_attributes(deps=deps) if (deps := self._edges.get(spec.key)) else spec
+            )
             for spec in self._bare
         ]
 

@@ -13,8 +13,9 @@ from typing import Any, TypeVar, cast
 from dagster_airlift_core.errors import AirliftError
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.model import AirflowAsset, Dag, ImportProblem, Task
+from dagster_airlift_core.task_table import TaskTable
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when a snapshot that was written by an older release would be misread."""
 _Value = TypeVar("_Value")
 
@@ -60,7 +61,8 @@ class AirflowSnapshot:
         Args:
             dag_id: DAG id, one of those whose tasks were asked for.
         """
-        return tuple(sorted(self.tasks_by_dag.get(dag_id, {})))
+        columns = self._table.columns.get(dag_id)
+        return tuple(columns.ids) if columns else ()
 
     @cached_property
     def tasks_by_dag(self) -> Mapping[str, Mapping[str, Task]]:
@@ -74,9 +76,13 @@ class AirflowSnapshot:
     def progress(self) -> Mapping[str, tuple[int, int]]:
         """For each DAG whose tasks are known: how many of them are proxied, and how many there are."""
         return {
-            dag_id: (sum(task.is_proxied for task in tasks.values()), len(tasks))
-            for dag_id, tasks in self.tasks_by_dag.items()
+            dag_id: (len(columns.proxied), len(columns.ids))
+            for dag_id, columns in self._table.columns.items()
         }
+
+    @cached_property
+    def _table(self) -> TaskTable:
+        return TaskTable.of(self.tasks)
 
     def only(self, dag_ids: Iterable[str]) -> AirflowSnapshot:
         """Return the snapshot with no more than these DAGs.
@@ -105,10 +111,7 @@ class AirflowSnapshot:
             "instance": self.instance,
             "taken_at": self.taken_at.isoformat(),
             "dags": [_dag_row(dag) for _, dag in sorted(self.dags.items())],
-            "tasks": {
-                dag_id: [_task_row(task) for _, task in sorted(tasks.items())]
-                for dag_id, tasks in sorted(self.tasks_by_dag.items())
-            },
+            "tasks": self._table.columns,
             "assets": [_asset_row(asset) for asset in self.assets],
             "import_problems": [[problem.file, problem.message] for problem in self.import_problems],
             "sources": dict(self.sources),
@@ -142,12 +145,11 @@ class AirflowSnapshot:
 def _read(fields: Mapping[str, Any]) -> AirflowSnapshot:
     shared = _Pool()
     dags = [_dag(row, shared) for row in fields["dags"]]
-    tasks = (_task(dag_id, row, shared) for dag_id, rows in fields["tasks"].items() for row in rows)
     return AirflowSnapshot(
         instance=_text(fields["instance"]),
         taken_at=datetime.fromisoformat(fields["taken_at"]).astimezone(UTC),
         dags={dag.dag_id: dag for dag in dags},
-        tasks={TaskHandle(task.dag_id, task.task_id): task for task in tasks},
+        tasks=TaskTable.read(fields["tasks"]),
         assets=tuple(_asset(row) for row in fields["assets"]),
         import_problems=tuple(
             ImportProblem(_text(file), _text(said)) for file, said in fields["import_problems"]
@@ -161,7 +163,7 @@ def _read(fields: Mapping[str, Any]) -> AirflowSnapshot:
 
 @dataclass(frozen=True)
 class _Pool:
-    """Gives the first of several equal values, for thousands of tasks look alike."""
+    """Gives the first of several equal values, for many DAGs look alike."""
 
     known: dict[object, Any] = field(default_factory=dict[object, Any])
 
@@ -186,24 +188,6 @@ def _dag(row: Any, shared: _Pool) -> Dag:  # noqa: ANN401 - JSON, checked field 
         is_paused=bool(is_paused),
         is_stale=bool(is_stale),
         has_import_errors=bool(has_import_errors),
-    )
-
-
-def _task_row(task: Task) -> list[object]:
-    flags = [task.is_mapped, task.is_proxied]
-    return [task.task_id, task.operator, sorted(task.downstream_task_ids), task.group_id, flags]
-
-
-def _task(dag_id: str, row: Any, shared: _Pool) -> Task:  # noqa: ANN401 - JSON
-    task_id, operator, downstream, group_id, (is_mapped, is_proxied) = row
-    return Task(
-        dag_id=_text(dag_id),
-        task_id=shared(_text(task_id)),
-        operator=shared(_optional(operator)),
-        downstream_task_ids=shared(frozenset(_text(after) for after in downstream)),
-        group_id=shared(_optional(group_id)),
-        is_mapped=bool(is_mapped),
-        is_proxied=bool(is_proxied),
     )
 
 

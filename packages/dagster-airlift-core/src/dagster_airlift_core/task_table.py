@@ -1,0 +1,149 @@
+"""The tasks of an Airflow instance in columns, a few lists for each DAG: a task is made when it is looked at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from dagster_airlift_core.handles import TaskHandle
+from dagster_airlift_core.model import Task
+
+After: TypeAlias = str | Sequence[str] | None
+"""Ids of the tasks right after a task: none, one, or several; most have one, which needs no list."""
+
+
+class Columns(NamedTuple):
+    """The tasks of one DAG.
+
+    Args:
+        ids: Their ids, sorted.
+        operators: The operator of each.
+        after: The ids right after each.
+        groups: The group of those that have one, by id.
+        mapped: Ids of those that are mapped dynamically.
+        proxied: Ids of those that are proxied.
+    """
+
+    ids: Sequence[str]
+    operators: Sequence[str | None]
+    after: Sequence[After]
+    groups: Mapping[str, str]
+    mapped: Sequence[str]
+    proxied: Sequence[str]
+
+    @classmethod
+    def of(cls, tasks: Mapping[str, Task]) -> Columns:
+        """Return the columns of the tasks of one DAG, by id."""
+        known = [task for _, task in sorted(tasks.items())]
+        return cls(
+            ids=[task.task_id for task in known],
+            operators=[task.operator for task in known],
+            after=[_after(task) for task in known],
+            groups={task.task_id: task.group_id for task in known if task.group_id is not None},
+            mapped=[task.task_id for task in known if task.is_mapped],
+            proxied=[task.task_id for task in known if task.is_proxied],
+        )
+
+    @classmethod
+    def read(cls, row: Any) -> Columns:  # noqa: ANN401 - JSON, checked column by column
+        """Return the columns that were written as JSON.
+
+        Raises:
+            TypeError: A column holds what it cannot.
+            ValueError: There are more or fewer columns, or they differ in length.
+        """
+        columns = cls(*row)
+        ids, operators, after, groups, mapped, proxied = columns
+        if not len(ids) == len(operators) == len(after):
+            raise ValueError(f"expected columns of one length, found {row!r}")
+        several = [one for ids_after in after if isinstance(ids_after, list) for one in ids_after]
+        texts = (ids, groups, groups.values(), mapped, proxied, several)
+        if (
+            any(not set(map(type, column)) <= {str} for column in texts)
+            or not set(map(type, operators)) <= {str, type(None)}
+            or not set(map(type, after)) <= {str, type(None), list}
+        ):
+            raise TypeError(f"expected columns of texts, found {row!r}")
+        return columns._replace(mapped=mapped or (), proxied=proxied or ())
+
+    def task(self, dag_id: str, number: int) -> Task:
+        """Return one task."""
+        task_id, after = self.ids[number], self.after[number]
+        return Task(
+            dag_id=dag_id,
+            task_id=task_id,
+            operator=self.operators[number],
+            downstream_task_ids=frozenset([after] if isinstance(after, str) else after or ()),
+            group_id=self.groups.get(task_id),
+            is_mapped=task_id in self.mapped,
+            is_proxied=task_id in self.proxied,
+        )
+
+
+class TaskTable(Mapping[TaskHandle, Task]):
+    """Tasks by handle.
+
+    Args:
+        columns: The tasks of each DAG.
+    """
+
+    def __init__(self, columns: Mapping[str, Columns]) -> None:
+        self.columns = columns
+        self._numbers: dict[str, Mapping[str, int]] = {}
+
+    @classmethod
+    def of(cls, tasks: Mapping[TaskHandle, Task]) -> TaskTable:
+        """Return the same tasks in columns."""
+        if isinstance(tasks, TaskTable):
+            return tasks
+        found: dict[str, dict[str, Task]] = defaultdict(dict)
+        for handle, task in tasks.items():
+            found[handle.dag_id][handle.task_id] = task
+        return cls({dag_id: Columns.of(of_dag) for dag_id, of_dag in sorted(found.items())})
+
+    @classmethod
+    def read(cls, rows: Mapping[str, object]) -> TaskTable:
+        """Return the tasks whose columns were written as JSON.
+
+        Raises:
+            TypeError: A column holds what it cannot.
+            ValueError: A DAG has more or fewer columns, or they differ in length.
+        """
+        return cls({dag_id: Columns.read(row) for dag_id, row in rows.items()})
+
+    def __getitem__(self, handle: TaskHandle) -> Task:
+        """Make the task."""
+        number = self._numbers_of(handle.dag_id)[handle.task_id]
+        return self.columns[handle.dag_id].task(handle.dag_id, number)
+
+    def __contains__(self, handle: object) -> bool:
+        """Whether there is such a task; none is made for that."""
+        return isinstance(handle, TaskHandle) and handle.task_id in self._numbers_of(handle.dag_id)
+
+    def __iter__(self) -> Iterator[TaskHandle]:
+        """Go through the handles, DAG by DAG."""
+        return (
+            TaskHandle(dag_id, task_id) for dag_id, of_dag in self.columns.items() for task_id in of_dag.ids
+        )
+
+    def __len__(self) -> int:
+        """Count the tasks."""
+        return sum(len(of_dag.ids) for of_dag in self.columns.values())
+
+    def __repr__(self) -> str:
+        """Show the tasks as a dictionary would."""
+        return repr(dict(self))
+
+    def _numbers_of(self, dag_id: str) -> Mapping[str, int]:
+        """Return where the tasks of a DAG stand in its columns, found out when it is first asked."""
+        known = self._numbers.get(dag_id)
+        if known is None:
+            ids = self.columns[dag_id].ids if dag_id in self.columns else ()
+            known = self._numbers[dag_id] = {task_id: number for number, task_id in enumerate(ids)}
+        return known
+
+
+def _after(task: Task) -> After:
+    ids = sorted(task.downstream_task_ids)
+    return ids if len(ids) > 1 else next(iter(ids), None)
