@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -80,7 +82,8 @@ def path(request: pytest.FixtureRequest, fake: FakeAirflow, tmp_path: Path) -> P
     """File of the last good snapshot: there is none yet, or there is one."""
     file = tmp_path / "prod.json"
     if request.param == "a later load":
-        assert shown(basic(fake), file).is_current
+        loaded(basic(fake), file)
+        assert file.exists()
     return file
 
 
@@ -241,6 +244,15 @@ def test_a_token_read_from_a_file_may_end_with_the_line(fake: FakeAirflow) -> No
     fake.gate.admit(CANARY, fake.now)
 
     after = shown(of_token(fake, f"{CANARY}\n"), None)
+
+    assert after.is_current
+
+
+def test_a_token_that_lives_longer_than_a_number_can_say_is_taken(fake: FakeAirflow) -> None:
+    claims = base64.urlsafe_b64encode(json.dumps({"iat": 0, "exp": 10**400}).encode()).decode()
+    fake.gate.admit(f"e.{claims}.s", fake.now)
+
+    after = shown(of_token(fake, f"e.{claims}.s"), None)
 
     assert after.is_current
 
