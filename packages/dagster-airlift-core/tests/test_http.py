@@ -126,7 +126,14 @@ def test_a_refusal_in_html_keeps_its_status(fake: FakeAirflow, pauses: Pauses) -
     assert (answer.status, answer.payload) == (403, {"detail": "a page of text/html"})
 
 
-@pytest.mark.parametrize("date", [pytest.param("yesterday", id="broken"), pytest.param("", id="empty")])
+@pytest.mark.parametrize(
+    "date",
+    [
+        pytest.param("yesterday", id="broken"),
+        pytest.param("", id="empty"),
+        pytest.param("Fri, 31 Dec 9999 23:00:00 -2300", id="after all time"),
+    ],
+)
 def test_a_date_that_is_none_counts_as_absent(fake: FakeAirflow, pauses: Pauses, date: str) -> None:
     fake.reply(Reply(200, {}, headers={"Date": date}))
 

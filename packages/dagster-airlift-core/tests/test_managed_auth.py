@@ -14,6 +14,7 @@ from dagster_airlift_core import (
     AirflowApiError,
     AirflowInstance,
     AirflowNotFound,
+    AirflowPayloadError,
     AirflowTokenAuthBackend,
     AirflowUnauthorized,
     AirflowUnreachable,
@@ -137,6 +138,17 @@ def test_the_rest_api_of_mwaa_is_asked_through_aws_whatever_version_it_has(
     assert airflow.scan_order() == "v1/updated_at"
     assert airflow.links.dag("etl") == f"{MWAA}/dags/etl/grid"
     aws.assert_no_pending_responses()
+
+
+def test_a_date_of_aws_that_is_none_is_an_error_with_its_reason(client: MwaaClient, aws: Stubber) -> None:
+    airflow = AirflowInstance(MwaaRestApiAuthBackend(MWAA, "prod", client=client), "prod")
+    answer = {"RestApiStatusCode": 200, "RestApiResponse": {"version": "2.10.3"}}
+    headers = {"ResponseMetadata": {"HTTPHeaders": {"date": "yesterday"}}}
+    asked = {"Name": "prod", "Path": "/version", "Method": "GET", "QueryParameters": {}}
+    aws.add_response("invoke_rest_api", {**answer, **headers}, asked)
+
+    with pytest.raises(AirflowPayloadError, match="without a usable `Date` header"):
+        airflow.server_time()
 
 
 def test_what_airflow_refuses_through_aws_is_the_error_that_it_is_otherwise(

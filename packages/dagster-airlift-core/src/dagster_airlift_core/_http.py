@@ -6,8 +6,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -17,7 +15,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from dagster_airlift_core._transport import Answer, Request, WebPage
+from dagster_airlift_core._transport import Answer, Request, WebPage, date_of
 from dagster_airlift_core.errors import AirflowPayloadError, AirflowUnreachable
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 
@@ -197,7 +195,7 @@ class HttpClient:
                 "that is a login page, a way in for programs.",
             )
         kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
-        date = _date(response.headers.get("Date"))
+        date = date_of(response.headers.get("Date"))
         if kind != "application/json" and not kind.endswith("+json"):
             if response.status_code >= _REFUSED:
                 return Answer(response.url, response.status_code, date, {"detail": f"a page of {kind}"})
@@ -273,12 +271,3 @@ def _reason(cause: Exception) -> str:
 def _retry_after(value: str | None) -> float | None:
     """Seconds of a `Retry-After` header; its rare form with a date counts as absent."""
     return float(value) if value and value.isdecimal() else None
-
-
-def _date(value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        return parsedate_to_datetime(value).astimezone(UTC)
-    except ValueError:
-        return None

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import unquote
 
 from dagster_airlift_core._extras import extra
-from dagster_airlift_core._transport import Answer, Request, WebPage
+from dagster_airlift_core._transport import Answer, Request, WebPage, date_of
 from dagster_airlift_core.errors import AirflowPayloadError, AirflowUnauthorized, AirflowUnreachable
 
 _API_PARTS = 3
@@ -89,8 +87,7 @@ class MwaaTransport:
         if not isinstance(status, int):
             message = f"{self.whom}: AWS answered {request.method} {request.path} without Airflow's status."
             raise AirflowPayloadError(message, method=request.method, url=self.base_url)
-        date = parsedate_to_datetime(said).astimezone(UTC) if said else None
-        return Answer(f"{self.base_url}{request.path}", status, date, given.get("RestApiResponse"))
+        return Answer(f"{self.base_url}{request.path}", status, date_of(said), given.get("RestApiResponse"))
 
     def _refused(self, request: Request, response: Mapping[str, Any]) -> Answer:
         """Return the refusal of Airflow, or raise that of AWS."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 LIMIT = "limit"
@@ -96,3 +97,13 @@ class Transport(Protocol):
             AirflowUnreachable: There was no answer in time.
         """
         ...
+
+
+def date_of(value: str | None) -> datetime | None:
+    """Return the instant of a `Date` header, None when there is none that can be read."""
+    if value is None:
+        return None
+    try:
+        return parsedate_to_datetime(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
