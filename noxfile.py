@@ -76,6 +76,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
     session.run("uv", "lock", "--check", external=True)
+    session.run("uv", "lock", "--check", "--project", "airflow-2", external=True)
 
 
 @nox.session

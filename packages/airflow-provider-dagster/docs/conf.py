@@ -18,6 +18,7 @@ myst_enable_extensions = ["colon_fence"]
 autodoc_typehints = "none"  # the docstrings say it in words
 autodoc_inherit_docstrings = False
 napoleon_google_docstring = True
+napoleon_attr_annotations = False  # the same
 
 html_theme = "furo"
 html_title = "Airflow provider for Dagster"

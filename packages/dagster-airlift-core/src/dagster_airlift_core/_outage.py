@@ -1,8 +1,9 @@
-"""Many questions at a time to a server that may be down."""
+"""Many questions at a time to a server that may be down, or slow."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -12,14 +13,18 @@ Value = TypeVar("Value")
 
 
 class Outage:
-    """Keeps errors as values, and asks no more once so many questions in a row found nobody there.
+    """Keeps errors as values, and asks no more once the server is down or the time is up.
 
     Args:
-        given_up_after: How many.
+        given_up_after: So many questions in a row that found nobody there are an outage.
+        within: Seconds from now in which a question may begin.
+        too_late: The error of those that did not.
     """
 
-    def __init__(self, given_up_after: int) -> None:
+    def __init__(self, given_up_after: int, within: float, too_late: AirflowUnreachable) -> None:
         self._given_up_after = given_up_after
+        self._until = time.monotonic() + within
+        self._too_late = too_late
         self._lock = threading.Lock()
         self._in_a_row = 0
         self._last: AirflowUnreachable | None = None
@@ -33,6 +38,8 @@ class Outage:
         with self._lock:
             if self._last and self._in_a_row >= self._given_up_after:
                 return self._last
+        if time.monotonic() > self._until:
+            return self._too_late
         try:
             answer = ask()
         except AirflowApiError as error:

@@ -150,6 +150,7 @@ class Credentials:
     @classmethod
     def of_token(cls, token: str) -> Credentials:
         """Return the header for a bearer token, whose life is read from it where it is a JWT."""
+        token = token.strip()  # a file of one line ends with its end
         return cls({"Authorization": f"Bearer {token}"}, _life(token))
 
 
@@ -226,24 +227,34 @@ class AirflowTokenAuthBackend(RenewedAuthBackend):
         """Return the URL of the web server, without a slash at its end."""
         return self._webserver_url
 
-    def new_credentials(self, server: AirflowServer) -> Credentials:  # noqa: ARG002 - a token needs no login
+    def new_credentials(self, server: AirflowServer) -> Credentials:
         """Return the token.
 
         Args:
-            server: Not asked.
+            server: The server, for the error.
+
+        Raises:
+            AirflowUnauthorized: There is none.
         """
-        return Credentials.of_token(self._token if isinstance(self._token, str) else self._token())
+        token = self._token if isinstance(self._token, str) else self._token()
+        if not token:
+            raise server.refused("the token is empty. Look where it is read")
+        return Credentials.of_token(token)
+
+
+class NoToken(ValueError):
+    """An answer to a login in which there is no token."""
 
 
 def access_token(answer: object) -> str:
     """Read the token from the answer to a login.
 
     Raises:
-        ValueError: There is none.
+        NoToken: There is none.
     """
     token = cast("Mapping[str, object]", answer).get("access_token") if isinstance(answer, Mapping) else None
     if not isinstance(token, str):
-        raise ValueError("it has no 'access_token'")  # noqa: TRY004 - a payload, not an argument
+        raise NoToken("it has no 'access_token'")
     return token
 
 

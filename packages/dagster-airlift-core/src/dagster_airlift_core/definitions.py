@@ -37,8 +37,10 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
     """Peer an Airflow instance: an asset for each DAG, your mapped assets, and a sensor that observes.
 
     Airflow is asked when the code location loads, and not by the processes that run its steps. When it
-    does not answer, the definitions are those of the last good snapshot, and an asset check on
-    `<instance>/instance` says since when and why. When there is no snapshot either, yours still load.
+    does not answer, or there are no credentials for it, the definitions are those of the last good
+    snapshot, and an asset check on `<instance>/instance` says since when and why. When there is no
+    snapshot either, yours still load. What a function of yours raises (`dag_selector_fn`,
+    `airflow_asset_key_fn`) is raised as it is.
 
     A mapping to a task or DAG that Airflow does not have is told in a warning and by a failing asset
     check that says what there is instead; the asset stays.

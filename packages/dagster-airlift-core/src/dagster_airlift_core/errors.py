@@ -42,7 +42,7 @@ class AirflowUnreachable(AirflowApiError):
 
 
 class AirflowUnauthorized(AirflowApiError):
-    """Airflow refused the credentials, or the user may not read what was asked for."""
+    """There are no credentials, Airflow refused them, or the user may not read what was asked for."""
 
 
 class AirflowNotFound(AirflowApiError):

@@ -16,9 +16,13 @@ from dagster_airlift_core._http import CONNECTIONS, HttpClient
 from dagster_airlift_core._outage import Outage
 from dagster_airlift_core._transport import Transport
 from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
-from dagster_airlift_core.errors import AirflowApiError, AirflowNotFound
+from dagster_airlift_core.errors import (
+    AirflowApiError,
+    AirflowNotFound,
+    AirflowPayloadError,
+    AirflowUnreachable,
+)
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
-from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
@@ -32,10 +36,11 @@ from dagster_airlift_core.model import (
     TaskInstance,
     Window,
 )
-from dagster_airlift_core.snapshot import AirflowSnapshot
 
 GIVEN_UP_AFTER = 16
 """So many questions in a row without an answer are an outage, and the rest is not asked."""
+TASKS_WITHIN = 90.0
+"""Seconds; a code location that takes more than 180 to load is given up by Dagster."""
 _NEAREST = 3
 _log = logging.getLogger(__name__)
 
@@ -98,7 +103,7 @@ class AirflowInstance:
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask
-        page = _whole(lambda offset: dialect.dags(ask, only, offset))
+        page = self._whole(lambda offset: dialect.dags(ask, only, offset))
         self._dag_ids = tuple(dag.dag_id for dag in page.rows)
         return replace(page, rows=tuple(dag for dag in page.rows if only.admits(dag)))
 
@@ -114,7 +119,7 @@ class AirflowInstance:
         if not only.retrieve_datasets:
             return Page((), (), 0, None)
         dialect, ask = self._dialect, self._conversation.ask
-        page = _whole(lambda offset: dialect.assets(ask, only, offset))
+        page = self._whole(lambda offset: dialect.assets(ask, only, offset))
         return replace(page, rows=tuple(asset for asset in page.rows if only.admits_asset(asset)))
 
     def list_import_problems(self) -> Page[ImportProblem]:
@@ -125,19 +130,24 @@ class AirflowInstance:
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask
-        return _whole(lambda offset: dialect.import_problems(ask, offset))
+        return self._whole(lambda offset: dialect.import_problems(ask, offset))
 
-    def list_tasks_of(self, dag_ids: Iterable[str]) -> Mapping[str, Page[Task] | AirflowApiError]:
+    def list_tasks_of(
+        self, dag_ids: Iterable[str], *, within: float = TASKS_WITHIN
+    ) -> Mapping[str, Page[Task] | AirflowApiError]:
         """Return the tasks of some DAGs, or why there are none; several DAGs are asked for at a time.
 
         Args:
             dag_ids: DAG ids.
+            within: Seconds after which no further DAG is asked for.
 
         Returns:
             An entry for each DAG id; one that cannot be read does not stop the others.
         """
         wanted = list(dict.fromkeys(dag_ids))
-        outage = Outage(GIVEN_UP_AFTER)
+        url = self._conversation.base_url
+        message = f"Airflow instance {self.name!r} at {url} took more than {within:.0f} s for the tasks of all DAGs."
+        outage = Outage(GIVEN_UP_AFTER, within, AirflowUnreachable(message, method="GET", url=url))
 
         def tasks(dag_id: str) -> Page[Task] | AirflowApiError:
             return outage.watch(lambda: self.list_tasks(dag_id))
@@ -224,29 +234,31 @@ class AirflowInstance:
             if token is None:
                 return
 
-    def snapshot(self, dag_ids: Iterable[str] = ()) -> AirflowSnapshot:
-        """Return the DAGs of the instance, with the tasks of some of them.
-
-        Args:
-            dag_ids: DAGs whose tasks are wanted, one request each; unknown ones are left out.
-
-        Raises:
-            AirflowApiError: Airflow did not answer.
-        """
-        taken_at = self.server_time()
-        listed = self.list_dags()
-        _warn_of(self.name, listed.bad_rows)
-        dags = {dag.dag_id: dag for dag in listed.rows}
-        tasks: dict[TaskHandle, Task] = {}
-        for dag_id in sorted(dags.keys() & set(dag_ids)):
-            page = self.list_tasks(dag_id)
-            _warn_of(self.name, page.bad_rows)
-            tasks.update({TaskHandle(dag_id, task.task_id): task for task in page.rows})
-        return AirflowSnapshot(self.name, taken_at, dags, tasks)
-
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
+
+    def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
+        """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted."""
+        rows: list[Row] = []
+        bad: list[BadRow] = []
+        received = 0
+        last: tuple[Row, ...] = ()
+        while True:
+            page = ask(received)
+            if not page.received:
+                return Page(tuple(rows), tuple(bad), received, None)
+            if page.rows and page.rows == last:
+                url = self._conversation.base_url
+                message = (
+                    f"Airflow instance {self.name!r} at {url} gives the same rows again and again, whatever page is "
+                    "asked for. Something before it drops or does not look at the query: let that pass."
+                )
+                raise AirflowPayloadError(message, method="GET", url=url)
+            last = page.rows
+            received += page.received
+            rows.extend(page.rows)
+            bad.extend(page.bad_rows)
 
     @contextmanager
     def _knowing_pages(self) -> Generator[None]:
@@ -279,22 +291,3 @@ def _transport(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transp
             auth.get_webserver_url(),
         )
     return HttpClient(auth.get_webserver_url(), whom, http)
-
-
-def _whole(ask: Callable[[int], Page[Row]]) -> Page[Row]:
-    """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted."""
-    rows: list[Row] = []
-    bad: list[BadRow] = []
-    received = 0
-    while True:
-        page = ask(received)
-        if not page.received:
-            return Page(tuple(rows), tuple(bad), received, None)
-        received += page.received
-        rows.extend(page.rows)
-        bad.extend(page.bad_rows)
-
-
-def _warn_of(name: str, bad_rows: Iterable[BadRow]) -> None:
-    for bad in bad_rows:
-        _log.warning("Airflow instance %r: set aside %s.", name, bad)

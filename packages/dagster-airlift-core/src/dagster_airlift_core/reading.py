@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dagster_airlift_core.errors import AirflowApiError, AirflowUnreachable
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.handles import TaskHandle
-from dagster_airlift_core.instance import AirflowInstance
+from dagster_airlift_core.instance import TASKS_WITHIN, AirflowInstance
 from dagster_airlift_core.model import AirflowAsset, BadRow, Dag, ImportProblem, Page, Task
 from dagster_airlift_core.snapshot import AirflowSnapshot
 
-TASKS_WITHIN = 90.0
-"""Seconds; a code location that takes more than 180 to load is given up by Dagster."""
-_AT_ONCE = 64
 _log = logging.getLogger(__name__)
 
 
@@ -30,7 +26,7 @@ class Reading:
         selects: Which of these DAGs, by a function.
         with_sources: Whether to ask for the source code of each DAG.
         last: The snapshot before, for what Airflow does not tell this time.
-        clock: Seconds of a clock that never goes back.
+        tasks_within: Seconds after which the tasks of no further DAG are asked for.
     """
 
     airflow: AirflowInstance
@@ -38,7 +34,7 @@ class Reading:
     selects: Callable[[Dag], bool] | None = None
     with_sources: bool = False
     last: AirflowSnapshot | None = None
-    clock: Callable[[], float] = time.monotonic
+    tasks_within: float = TASKS_WITHIN
 
     _tasks: dict[TaskHandle, Task] = field(default_factory=dict[TaskHandle, Task], init=False)
     _unread: dict[str, str] = field(default_factory=dict[str, str], init=False)
@@ -58,7 +54,8 @@ class Reading:
         self._set_aside(listed.bad_rows)
         selects = self.selects or _every
         dags = {dag.dag_id: dag for dag in listed.rows if selects(dag)}
-        self._read_tasks(sorted(dags))
+        for dag_id, page in self.airflow.list_tasks_of(sorted(dags), within=self.tasks_within).items():
+            self._take(dag_id, page)
         return AirflowSnapshot(
             instance=self.airflow.name,
             taken_at=taken_at,
@@ -72,36 +69,18 @@ class Reading:
             is_airflow_2=self.airflow.links.has_grid(),
         )
 
-    def _read_tasks(self, dag_ids: list[str]) -> None:
-        """Read in portions, so that an Airflow that answers slowly does not hold up the rest for hours."""
-        until = self.clock() + TASKS_WITHIN
-        for first in range(0, len(dag_ids), _AT_ONCE):
-            portion = dag_ids[first : first + _AT_ONCE]
-            if self.clock() > until:
-                self._keep_last(
-                    dag_ids[first:], f"Airflow took more than {TASKS_WITHIN:.0f} s for all tasks."
-                )
-                return
-            pages = self.airflow.list_tasks_of(portion)
-            for dag_id in portion:
-                self._take(dag_id, pages[dag_id])
-            if all(isinstance(page, AirflowUnreachable) for page in pages.values()):
-                self._keep_last(dag_ids[first + _AT_ONCE :], "Airflow had stopped to answer before.")
-                return
-
     def _take(self, dag_id: str, page: Page[Task] | AirflowApiError) -> None:
         if isinstance(page, AirflowApiError):
-            self._keep_last([dag_id], str(page))
+            self._keep_last(dag_id, str(page))
             return
         self._set_aside(page.bad_rows)
         self._tasks.update({TaskHandle(dag_id, task.task_id): task for task in page.rows})
 
-    def _keep_last(self, dag_ids: Iterable[str], why: str) -> None:
-        for dag_id in dag_ids:
-            self._unread[dag_id] = why
-            if self.last:
-                tasks = self.last.tasks_by_dag.get(dag_id, {})
-                self._tasks.update({TaskHandle(dag_id, task_id): task for task_id, task in tasks.items()})
+    def _keep_last(self, dag_id: str, why: str) -> None:
+        self._unread[dag_id] = why
+        if self.last:
+            tasks = self.last.tasks_by_dag.get(dag_id, {})
+            self._tasks.update({TaskHandle(dag_id, task_id): task for task_id, task in tasks.items()})
 
     def _assets(self) -> tuple[AirflowAsset, ...]:
         if not self.only.retrieve_datasets:

@@ -1,0 +1,1 @@
+python -m airflow.providers.dagster.scaffold dags
