@@ -126,6 +126,21 @@ def test_every_release_reads_what_the_first_one_wrote() -> None:
     assert snapshot.assets[0].consuming_dag_ids == {"reports"}
 
 
+@given(snapshots, st.lists(handles))
+def test_a_written_snapshot_has_the_tasks_that_it_was_written_with_and_no_others(
+    snapshot: AirflowSnapshot, others: list[TaskHandle]
+) -> None:
+    again = AirflowSnapshot.from_json(snapshot.to_json())
+
+    assert set(again.tasks) == set(snapshot.tasks)
+    assert len(again.tasks) == len(snapshot.tasks)
+    for handle in [*snapshot.tasks, *others]:
+        assert (handle in again.tasks) == (handle in snapshot.tasks)
+        assert again.tasks.get(handle) == snapshot.tasks.get(handle)
+        assert again.progress.get(handle.dag_id) == snapshot.progress.get(handle.dag_id)
+        assert again.task_ids(handle.dag_id) == snapshot.task_ids(handle.dag_id)
+
+
 def test_a_snapshot_can_be_cut_to_some_dags() -> None:
     other = Dag("other", None, (), (), None, None)
     both = AirflowSnapshot("prod", SNAPSHOT.taken_at, {**SNAPSHOT.dags, "other": other}, SNAPSHOT.tasks)

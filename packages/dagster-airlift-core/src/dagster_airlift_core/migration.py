@@ -47,8 +47,9 @@ def place_of(handles: Sequence[Handle], snapshot: AirflowSnapshot, automation: s
         snapshot: What Airflow has.
         automation: What makes Dagster run the asset on its own account, None for nothing.
     """
-    proxied = [handle for handle in handles if _is_proxied(handle, snapshot)]
-    others = [handle for handle in handles if _is_proxied(handle, snapshot) is False]
+    told = {handle: _is_proxied(handle, snapshot) for handle in handles}
+    proxied = [handle for handle, is_proxied in told.items() if is_proxied]
+    others = [handle for handle, is_proxied in told.items() if is_proxied is False]
     running = [handle for handle in others if not snapshot.dags[handle.dag_id].is_paused]
     if not proxied and not others:
         return None

@@ -131,10 +131,6 @@ class TaskTable(Mapping[TaskHandle, Task]):
         """Count the tasks."""
         return sum(len(of_dag.ids) for of_dag in self.columns.values())
 
-    def __repr__(self) -> str:
-        """Show the tasks as a dictionary would."""
-        return repr(dict(self))
-
     def _numbers_of(self, dag_id: str) -> Mapping[str, int]:
         """Return where the tasks of a DAG stand in its columns, found out when it is first asked."""
         known = self._numbers.get(dag_id)
