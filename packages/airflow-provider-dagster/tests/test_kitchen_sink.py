@@ -224,7 +224,6 @@ def assert_all_ended(dag: DAG, states: dict[str, list[str]]) -> None:
 
 
 @pytest.mark.filterwarnings("default")  # Airflow runs here as a whole, and what warns is its own affair
-@pytest.mark.parametrize("kitchen", ["policy"], indirect=True)
 @pytest.mark.usefixtures("database", "connection")
 def test_task_by_task_every_dag_runs(kitchen: Path, originals: dict[str, DAG], dagster: FakeDagster) -> None:
     migrate_tasks(kitchen, originals, 99)
@@ -243,7 +242,6 @@ def test_task_by_task_every_dag_runs(kitchen: Path, originals: dict[str, DAG], d
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("kitchen", ["call"], indirect=True)
 @pytest.mark.usefixtures("database", "connection")
 def test_as_a_whole_every_dag_runs(kitchen: Path, originals: dict[str, DAG], dagster: FakeDagster) -> None:
     migrate_wholes(kitchen, originals)
@@ -262,7 +260,6 @@ def test_as_a_whole_every_dag_runs(kitchen: Path, originals: dict[str, DAG], dag
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("kitchen", ["policy"], indirect=True)
 @pytest.mark.usefixtures("database", "connection")
 @pytest.mark.parametrize(("copies", "map_indexes"), [("each", {"0", "1"}), ("once", {"0"})])
 def test_each_copy_runs_or_one_for_all(
