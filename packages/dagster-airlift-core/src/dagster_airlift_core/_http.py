@@ -146,9 +146,10 @@ class HttpClient:
         proxies = {"http": options.proxy, "https": options.proxy} if options.proxy else {}
         with requests.Session() as asked:
             asked.trust_env = options.trust_environment
-            return asked.merge_environment_settings(
+            settings = asked.merge_environment_settings(
                 self.base_url, proxies, stream=True, verify=options.verify, cert=options.client_certificate
             )
+            return {**settings}
 
     def _attempt(self, request: Request, headers: Mapping[str, str], deadline: float) -> Answer | _Failure:
         sent = {"Accept": "application/json", **headers}
