@@ -149,7 +149,7 @@ class HttpClient:
             settings = asked.merge_environment_settings(
                 self.base_url, proxies, stream=True, verify=options.verify, cert=options.client_certificate
             )
-        return dict(settings)
+            return {**settings}
 
     def _attempt(self, request: Request, headers: Mapping[str, str], deadline: float) -> Answer | _Failure:
         sent = {"Accept": "application/json", **headers}
