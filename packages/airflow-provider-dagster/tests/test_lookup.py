@@ -145,22 +145,39 @@ def break_location(dagster: FakeDagster, name: str, state: str) -> None:
 @pytest.mark.parametrize(
     ("state", "problem"), [("loading", "it is still loading"), ("broken", "ImportError: no module")]
 )
+def test_a_task_does_not_run_without_the_location_that_may_be_the_one_that_holds_its_assets(
+    dagster: FakeDagster, lookup: Lookup, clock: FakeClock, state: str, problem: str
+) -> None:
+    dagster.add_asset("orders", ("prod", "another", "load"))
+    break_location(dagster, "other", state)
+
+    with pytest.raises(DagsterError, match=rf"'other': {problem}.*task etl\.load") as caught:
+        names(lookup)
+
+    assert not isinstance(caught.value, AirflowFailException)  # a retry may find it loaded
+    assert sum(clock.slept) == 30.0
+
+
+@pytest.mark.parametrize(("state", "waited"), [("loading", 30.0), ("broken", 0.0)])
 @pytest.mark.parametrize("has_dag_asset", [True, False])
-def test_a_task_does_not_run_while_a_location_that_may_hold_its_assets_is_not_loaded(
-    dagster: FakeDagster, lookup: Lookup, clock: FakeClock, state: str, problem: str, *, has_dag_asset: bool
+def test_a_location_of_which_nothing_is_known_does_not_stop_a_task_that_has_assets_elsewhere(
+    dagster: FakeDagster,
+    lookup: Lookup,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    state: str,
+    waited: float,
+    *,
+    has_dag_asset: bool,
 ) -> None:
     dagster.add_asset("orders", TASK)
     if has_dag_asset:
         dagster.add_dag_asset("prod", "etl")
     break_location(dagster, "other", state)
 
-    with pytest.raises(
-        DagsterError, match=rf"'other': {problem}.*task etl\.load.*all of its assets or none"
-    ) as caught:
-        names(lookup)
-
-    assert not isinstance(caught.value, AirflowFailException)  # a retry may find it loaded
-    assert sum(clock.slept) == 30.0
+    assert names(lookup) == ["orders"]
+    assert sum(clock.slept) == waited
+    assert "code location 'other' is not loaded" in caplog.text
 
 
 def test_a_location_that_is_loaded_in_time_is_waited_for(
@@ -192,16 +209,13 @@ def test_a_location_that_had_no_asset_of_the_task_does_not_stop_it(
     assert (clock.slept, "'other' is not loaded (ImportError: no module)" in caplog.text) == ([], True)
 
 
-@pytest.mark.parametrize("change", ["mapped", "peered"])
-def test_what_a_location_had_counts_only_as_long_as_it_is_up_to_date(
-    dagster: FakeDagster, lookup: Lookup, change: str
+def test_a_location_that_had_assets_of_the_task_when_it_was_read_last_is_needed(
+    dagster: FakeDagster, lookup: Lookup
 ) -> None:
     dagster.add_asset("orders", TASK)
     dagster.add_asset("elsewhere", ("prod", "another", "load"), location="other")
     names(lookup)
     dagster.add_asset("customers", TASK, location="other")
-    if change == "peered":
-        dagster.add_dag_asset("prod", "etl", "other")
     dagster.reload("other")
     names(lookup)
     for key, node in list(dagster.assets.nodes.items()):

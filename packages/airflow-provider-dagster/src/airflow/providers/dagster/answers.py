@@ -231,7 +231,7 @@ def _loaded(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _location(entry: Mapping[str, Any]) -> CodeLocation:
     loaded = _loaded(entry)
     if entry["loadStatus"] != "LOADED":
-        return CodeLocation(entry["name"], "it is still loading")
+        return CodeLocation(entry["name"], "it is still loading", is_loading=True)
     return CodeLocation(
         entry["name"], message_of(loaded) if loaded.get("__typename") == "PythonError" else ""
     )

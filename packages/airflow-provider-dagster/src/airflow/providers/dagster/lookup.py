@@ -8,7 +8,7 @@ from functools import partial
 
 from airflow.providers.dagster import calls
 from airflow.providers.dagster.asking_together import ask_together
-from airflow.providers.dagster.assets import AssetReference, MappingIndex, Repository
+from airflow.providers.dagster.assets import AssetReference, Repository
 from airflow.providers.dagster.client import DagsterClient
 from airflow.providers.dagster.exceptions import DagsterError
 from airflow.providers.dagster.mapping_cache import MappingCache
@@ -29,8 +29,9 @@ class Lookup:
 
     Two small questions are enough where Dagster peers with this Airflow instance: what the DAG asset names, and the
     assets that it names. A repository without that DAG asset is read whole, once for each time that Dagster loads it.
-    A task never runs in a part of its code locations only: one that is not loaded is waited for as long as Dagster is,
-    unless it had no asset of the task when it was read last.
+    A code location that is loading is waited for, and so is a broken one that had assets of the task when it was read
+    last: the task runs all of them or none. A broken one of which nothing is known does not stop a task that has assets
+    elsewhere: most are somebody else's.
 
     Args:
         dagster: The Dagster instance.
@@ -65,9 +66,7 @@ class Lookup:
             AmbiguousAssets: Several Airflow instances are mapped to the task and this one has no name.
             DagsterError: A code location that may hold some of the assets is not loaded.
         """
-        index = self._index(wanted)
-        scanned = [each for repository in index.uncovered for each in self._read(repository, wanted)]
-        references = (*index.references, *scanned)
+        references = self._references(wanted)
         keys = wanted_keys(references, wanted)
         if not keys:
             return select_assets((), references, wanted)
@@ -79,8 +78,8 @@ class Lookup:
         assets, runs = ask_together(self.dagster, self.patience, both, partition)
         return replace(select_assets(assets, references, wanted), runs=runs)
 
-    def _index(self, wanted: Wanted) -> MappingIndex:
-        """Ask what is mapped, until all code locations that may hold assets of the task are loaded."""
+    def _references(self, wanted: Wanted) -> tuple[AssetReference, ...]:
+        """Ask what is mapped, until all code locations that count are loaded."""
         deadline = self.patience.clock.now() + self.patience.seconds
         while True:
             index = self.patience.ask(
@@ -88,26 +87,40 @@ class Lookup:
             )
             for repository in index.covered:
                 self.cache.forget(repository)
-            missing = [each for each in index.missing if self._may_hold(each, wanted)]
-            if not missing:
-                self._tell_excused(index.missing)
-                return index
-            if self.patience.clock.now() >= deadline:
-                raise DagsterError(_not_loaded(missing, wanted))
+            scanned = [each for repository in index.uncovered for each in self._read(repository, wanted)]
+            references = (*index.references, *scanned)
+            is_over = self.patience.clock.now() >= deadline
+            needed = [each for each in index.missing if self._is_needed(each, wanted, references)]
+            awaited = [each for each in index.missing if each in needed or self._may_come(each, wanted)]
+            if not awaited or (is_over and not needed):
+                self._tell_left_out(index.missing)
+                return references
+            if is_over:
+                raise DagsterError(_not_loaded(needed, wanted))
             self.log.info(
-                "Waiting for Dagster's code locations %s.", ", ".join(each.name for each in missing)
+                "Waiting for Dagster's code locations %s.", ", ".join(each.name for each in awaited)
             )
             self.patience.clock.sleep(_LOOK_SECONDS)
 
-    def _may_hold(self, location: CodeLocation, wanted: Wanted) -> bool:
-        """Whether assets of the task may be in a location that is not loaded: unless it had none before."""
+    def _is_needed(
+        self, location: CodeLocation, wanted: Wanted, references: Sequence[AssetReference]
+    ) -> bool:
+        """Whether the task cannot do without a location: it had assets of it, or nothing else has any."""
         known = self.cache.last(location.name)
-        return known is None or bool(wanted_keys(known, wanted))
+        if known is not None:
+            return bool(wanted_keys(known, wanted))
+        return not wanted_keys(references, wanted)
 
-    def _tell_excused(self, locations: Iterable[CodeLocation]) -> None:
+    def _may_come(self, location: CodeLocation, wanted: Wanted) -> bool:
+        """Whether a location is on its way that may have assets of the task."""
+        known = self.cache.last(location.name)
+        return location.is_loading and (known is None or bool(wanted_keys(known, wanted)))
+
+    def _tell_left_out(self, locations: Iterable[CodeLocation]) -> None:
         for each in locations:
             self.log.warning(
-                "Dagster's code location %r is not loaded (%s). It had no asset of this task, which goes on without it.",
+                "Dagster's code location %r is not loaded (%s). As far as is known here it has no asset of this task, "
+                "which goes on without it.",
                 each.name,
                 each.problem,
             )

@@ -95,6 +95,7 @@ class CodeLocation:
 
     name: str
     problem: str
+    is_loading: bool = False
 
 
 @dataclass(frozen=True)
