@@ -28,11 +28,13 @@ class Choice:
         source: Where that comes from.
         key: The key itself, empty unless it is given.
         moment: A moment in the partition, in seconds since the epoch; None unless there is one.
+        has_ended: Whether the partition is the last one that has ended at that moment, instead of that which holds it.
     """
 
     source: str
     key: str = ""
     moment: int | None = None
+    has_ended: bool = False
 
     @property
     def question(self) -> PartitionQuestion:
@@ -67,7 +69,15 @@ def choose_partition(context: Mapping[str, Any], *, partition_key: str, source: 
         "the partition key of the Airflow run" if key else source,
         key=str(key or ""),
         moment=int(moment.timestamp()) if isinstance(moment, datetime) else None,
+        has_ended=not key and source == "data_interval_start" and _is_empty_interval(context),
     )
+
+
+def _is_empty_interval(context: Mapping[str, Any]) -> bool:
+    # Airflow 3 reads a cron expression as moments without an interval: a run at midnight is for the day before, as it
+    # was in Airflow 2, where the interval started then.
+    start = context.get("data_interval_start")
+    return start is not None and start == context.get("data_interval_end")
 
 
 def _moment(context: Mapping[str, Any], source: str) -> object:
@@ -100,7 +110,7 @@ def partition_tags(assets: Sequence[MappedAsset], choice: Choice, check: Partiti
     if others and not choice.key:
         raise InvalidPartition(_no_choice(others, choice))
     keys = {
-        **(check.keys_at(by_moment, choice.moment, choice.source) if choice.moment is not None else {}),
+        **(_at_moment(by_moment, choice.moment, choice, check) if choice.moment is not None else {}),
         **check.given(others, choice.key),
     }
     if len(set(keys.values())) > 1:
@@ -109,6 +119,14 @@ def partition_tags(assets: Sequence[MappedAsset], choice: Choice, check: Partiti
     dimensions = next((a.partitions.dimensions for a in others if a.partitions), ())
     parts = zip(dimensions, key.split("|"), strict=True) if len(dimensions) > 1 else ()
     return {PARTITION_TAG: key, **{f"{PARTITION_TAG}/{name}": part for name, part in parts}}
+
+
+def _at_moment(
+    assets: Sequence[MappedAsset], moment: int, choice: Choice, check: PartitionCheck
+) -> Mapping[tuple[str, ...], str]:
+    if choice.has_ended:
+        return check.keys_ended_at(assets, moment, choice.source)
+    return check.keys_at(assets, moment, choice.source)
 
 
 def _no_choice(assets: Iterable[MappedAsset], choice: Choice) -> str:
