@@ -61,6 +61,38 @@ def test_one_dag_file_and_another_folder_may_be_given(dags: Path, tmp_path: Path
     assert (tmp_path / "a" / "b" / "etl.yaml").read_text() == FRESH
 
 
+def test_the_file_of_each_dag_is_beside_its_dag_file(dags: Path) -> None:
+    team = dags / "team"
+    team.mkdir()
+    (team / "sales.py").write_text(DAGS.replace('"etl"', '"sales"').replace('"made"', '"made_too"'))
+
+    assert main([str(dags)]) == 0
+
+    assert {str(path.relative_to(dags)) for path in dags.rglob("*.yaml")} == {
+        *("migration_state/etl.yaml", "migration_state/made.yaml"),
+        *("team/migration_state/sales.yaml", "team/migration_state/made_too.yaml"),
+    }
+
+
+@pytest.mark.parametrize("is_absolute", [True, False])
+def test_the_files_are_where_the_option_for_all_dag_files_leads(
+    dags: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_absolute: bool
+) -> None:
+    team, states = dags / "team", tmp_path / "states"
+    team.mkdir()
+    states.mkdir()
+    (dags / "etl.py").rename(team / "etl.py")
+    # Relative to a folder above the DAG file, where the policy finds it on its way up.
+    path = str(states) if is_absolute else "states"
+    monkeypatch.setenv("AIRFLOW__DAGSTER__MIGRATION_STATE_PATH", path)
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags))
+
+    assert main([str(dags)]) == 0
+
+    assert (states / "etl.yaml").read_text() == FRESH
+    assert list(team.rglob("*.yaml")) == []
+
+
 # What stands in the file, and what stands there afterwards.
 KEPT = {
     "block": (
