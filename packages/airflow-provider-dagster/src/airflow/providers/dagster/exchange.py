@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ CONNECT_SECONDS = 10.0
 MAX_BYTES = 16 * 1024 * 1024
 _TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, 500
 _BODY_SHOWN = 300
+_VARIABLE = re.compile(r"Variable '\$\w+' (got invalid value|of required type|of non-null type|has invalid)")
+"""How GraphQL begins to say that a variable does not fit, before it does anything."""
 
 
 @dataclass(frozen=True)
@@ -175,13 +178,14 @@ class Exchange:
             problem = f"answered HTTP {status}. Check the API token, the password of the connection"
         else:
             problem = f"answered HTTP {status}: {_excerpt(body)}"
-        transient = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERRORS
+        is_declined = _is_declined(body)
+        transient = status == _TOO_MANY_REQUESTS or (status >= _SERVER_ERRORS and not is_declined)
         seconds = response.headers.get("Retry-After", "")
         raise self._error(
             problem,
             status=status,
             transient=transient,
-            delivered=status >= _SERVER_ERRORS,
+            delivered=status >= _SERVER_ERRORS and not is_declined,
             retry_after=float(seconds) if seconds.isdecimal() else 0.0,
         )
 
@@ -234,6 +238,20 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_declined(body: bytes) -> bool:
+    """Whether GraphQL did not take the variables of a request, so that nothing of it was done."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    errors = answer.get("errors") if isinstance(answer, dict) and answer.get("data") is None else None
+    # What goes wrong in the doing has a path; this comes before.
+    return bool(errors) and all(
+        isinstance(each, dict) and not each.get("path") and _VARIABLE.match(str(each.get("message")))
+        for each in errors
+    )
 
 
 def _excerpt(body: bytes) -> str:
