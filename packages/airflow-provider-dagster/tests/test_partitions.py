@@ -39,7 +39,7 @@ class Run:
     run_after: datetime
 
 
-def choose(context: dict[str, Any], key: str = "", source: str = "data_interval_start") -> Choice:
+def choose(context: dict[str, Any], key: str | None = None, source: str = "data_interval_start") -> Choice:
     return choose_partition(context, partition_key=key, source=source)
 
 

@@ -150,24 +150,40 @@ def test_the_mapped_assets_are_run_and_waited_for(dagster: FakeDagster, run: Cal
     assert fake.tags[wire.RUN_ID_TAG] == outcome.run_id
 
 
+@pytest.mark.parametrize(
+    ("state", "way_back"),
+    [
+        pytest.param(
+            "tasks: [{id: load, migrated: true}]",
+            "To run the task in Airflow again, set `migrated: false` for 'load' in etl.yaml.",
+            id="task",
+        ),
+        pytest.param(
+            "migrated: true",
+            "To run the DAG in Airflow again, set `migrated: false` in etl.yaml.",
+            id="whole DAG",
+        ),
+    ],
+)
 def test_the_first_line_says_what_runs_where_and_how_to_go_back(
     dagster: FakeDagster,
     run: Callable[..., Outcome],
     read_log: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    way_back: str,
 ) -> None:
     monkeypatch.setenv("AIRFLOW__DAGSTER__INSTANCE_NAME", "prod")
     dagster.add_asset("orders", TASK)
     dagster.add_dag_asset("prod", "etl")
 
-    run()
+    run(state=state)
 
     (fake,) = dagster.runs.values()
     ours = [line for line in read_log().splitlines() if "DagsterProxyOperator" in line]
     assert (
         f"Dagster at {dagster.url} runs orders for task etl.load of Airflow instance 'prod', under launch key "
-        f"{fake.tags[wire.LAUNCH_KEY_TAG]}. To run the task in Airflow again, set `migrated: false` for 'load' in "
-        "etl.yaml."
+        f"{fake.tags[wire.LAUNCH_KEY_TAG]}. {way_back}"
     ) in ours[0]
 
 

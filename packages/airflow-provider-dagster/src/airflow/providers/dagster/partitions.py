@@ -13,11 +13,12 @@ from airflow.providers.dagster.model import PARTITION_TAG
 from airflow.providers.dagster.partition_keys import PartitionCheck
 from airflow.providers.dagster.partition_questions import PartitionQuestion
 
-__all__ = ["PARTITION_SOURCES", "Choice", "choose_partition", "partition_tags"]
+__all__ = ["PARTITION_SOURCES", "Choice", "check_use", "choose_partition", "partition_tags"]
 
 PARTITION_SOURCES = ("data_interval_start", "data_interval_end", "logical_date", "run_after")
 """The moments of a DAG run that can decide about the partition."""
 _TIME_WINDOW = "TIME_WINDOW"
+_GIVEN = "partition_key"
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,12 @@ class Choice:
         return PartitionQuestion(self.moment, self.key)
 
 
-def choose_partition(context: Mapping[str, Any], *, partition_key: str, source: str) -> Choice:
+def choose_partition(context: Mapping[str, Any], *, partition_key: str | None, source: str) -> Choice:
     """Choose what names the partition: the given key, else Airflow's own, else a moment of the DAG run.
 
     Args:
         context: Airflow's context of the task instance.
-        partition_key: The key that the DAG's author gives; empty for none.
+        partition_key: The key that the DAG's author gives; None for none.
         source: Which moment of the DAG run it is else, one of `PARTITION_SOURCES`.
 
     Returns:
@@ -55,13 +56,19 @@ def choose_partition(context: Mapping[str, Any], *, partition_key: str, source: 
 
     Raises:
         ValueError: There is no such source.
+        InvalidPartition: The key is empty.
     """
     if source not in PARTITION_SOURCES:
         raise ValueError(
             f"partition_source is {source!r}. Choose one of {', '.join(map(repr, PARTITION_SOURCES))}."
         )
-    if partition_key:
-        return Choice("partition_key", key=partition_key)
+    if partition_key == "":
+        raise InvalidPartition(
+            "`partition_key` is empty, as a template may have left it. Correct it, or leave the argument out to run the "
+            "partition of the Airflow run."
+        )
+    if partition_key is not None:
+        return Choice(_GIVEN, key=str(partition_key))
     # Airflow 3.3: a run may be for a partition of Airflow's own.
     key, date = context.get("partition_key"), context.get("partition_date")
     moment = date if key else _moment(context, source)
@@ -84,6 +91,24 @@ def _moment(context: Mapping[str, Any], source: str) -> object:
     if source == "run_after":
         return getattr(context.get("dag_run"), "run_after", None)
     return context.get(source)
+
+
+def check_use(assets: Sequence[MappedAsset], choice: Choice) -> None:
+    """Make sure that a key which the DAG's author gives is one for some asset.
+
+    Args:
+        assets: All assets of a task.
+        choice: What Airflow says about the partition.
+
+    Raises:
+        InvalidPartition: None of them is partitioned.
+    """
+    if choice.source == _GIVEN and assets and not any(asset.partitions for asset in assets):
+        names = ", ".join(asset.name for asset in assets)
+        raise InvalidPartition(
+            f"`partition_key` is {choice.key!r}, but Dagster's assets {names} are not partitioned. Partition them in "
+            "Dagster, or leave the argument out."
+        )
 
 
 def partition_tags(assets: Sequence[MappedAsset], choice: Choice, check: PartitionCheck) -> Mapping[str, str]:
