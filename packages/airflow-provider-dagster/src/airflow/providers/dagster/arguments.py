@@ -102,10 +102,10 @@ def moment_of(value: object, name: str) -> float:
 def _parts(key: object) -> tuple[str, ...]:
     if isinstance(key, str):
         return tuple(key.split("/"))
-    parts = cast("Sequence[object]", key if isinstance(key, list | tuple) else ())
+    parts = cast("Sequence[object]", key) if isinstance(key, list | tuple) else ()
     if not parts or not all(isinstance(part, str) for part in parts):
         raise InvalidArgument(
-            f"`asset_keys` holds {_show(key)}. A key is a text such as 'raw/orders', or a list of its parts."
+            f"`asset_keys` holds {_show(cast('object', key))}. A key is a text such as 'raw/orders', or a list of its parts."
         )
     return tuple(map(str, parts))
 

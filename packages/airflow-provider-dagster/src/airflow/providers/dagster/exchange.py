@@ -6,9 +6,9 @@ import ipaddress
 import json
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -243,15 +243,18 @@ def is_loopback(url: str) -> bool:
 def _is_declined(body: bytes) -> bool:
     """Whether GraphQL did not take the variables of a request, so that nothing of it was done."""
     try:
-        answer = json.loads(body)
+        answer: object = json.loads(body)
     except (ValueError, RecursionError):
         return False
-    errors = answer.get("errors") if isinstance(answer, dict) and answer.get("data") is None else None
+    fields = cast("Mapping[str, object]", answer if isinstance(answer, dict) else {})
+    errors = cast("Sequence[object]", fields.get("errors") or ())
+    return fields.get("data") is None and bool(errors) and all(map(_is_about_variable, errors))
+
+
+def _is_about_variable(error: object) -> bool:
+    fields = cast("Mapping[str, object]", error if isinstance(error, dict) else {})
     # What goes wrong in the doing has a path; this comes before.
-    return bool(errors) and all(
-        isinstance(each, dict) and not each.get("path") and _VARIABLE.match(str(each.get("message")))
-        for each in errors
-    )
+    return not fields.get("path") and bool(_VARIABLE.match(str(fields.get("message"))))
 
 
 def _excerpt(body: bytes) -> str:
