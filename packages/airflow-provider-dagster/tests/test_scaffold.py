@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from airflow.providers.dagster.migration_state import load_migration_state
 from airflow.providers.dagster.scaffold import main
 from airflow.providers.dagster.state_files import add_tasks, new_text, write_atomically
+from airflow.providers.dagster.version_compat import AIRFLOW_3
 
 DAGS = """
 from airflow.providers.common.compat.sdk import DAG, TaskGroup
@@ -74,23 +75,30 @@ def test_the_file_of_each_dag_is_beside_its_dag_file(dags: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("is_absolute", [True, False])
+@pytest.mark.parametrize("path", ["{dags}/all/states", "states"], ids=["absolute", "relative"])
 def test_the_files_are_where_the_option_for_all_dag_files_leads(
-    dags: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_absolute: bool
+    dags: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    team, states = dags / "team", tmp_path / "states"
-    team.mkdir()
-    states.mkdir()
-    (dags / "etl.py").rename(team / "etl.py")
-    # Relative to a folder above the DAG file, where the policy finds it on its way up.
-    path = str(states) if is_absolute else "states"
-    monkeypatch.setenv("AIRFLOW__DAGSTER__MIGRATION_STATE_PATH", path)
-    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags))
+    monkeypatch.setenv("AIRFLOW__DAGSTER__MIGRATION_STATE_PATH", path.format(dags=dags))
 
     assert main([str(dags)]) == 0
 
-    assert (states / "etl.yaml").read_text() == FRESH
-    assert list(team.rglob("*.yaml")) == []
+    folder = dags / path.format(dags=dags)
+    assert sorted(dags.rglob("*.yaml")) == [folder / "etl.yaml", folder / "made.yaml"]
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 settles its folder of DAG files when it is imported")
+def test_a_folder_above_the_dag_file_that_the_option_finds_is_the_one(
+    dags: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dags / "team").mkdir()
+    (dags / "states").mkdir()
+    (dags / "etl.py").rename(dags / "team" / "etl.py")
+    monkeypatch.setenv("AIRFLOW__DAGSTER__MIGRATION_STATE_PATH", "states")
+
+    assert main([str(dags)]) == 0
+
+    assert sorted(dags.rglob("*.yaml")) == [dags / "states" / "etl.yaml", dags / "states" / "made.yaml"]
 
 
 # What stands in the file, and what stands there afterwards.
