@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -166,6 +166,28 @@ def test_a_moment_is_in_the_partition_whose_window_holds_it(
     # Asked for with the asset, and afterwards.
     for question in (PartitionQuestion(moment), NO_PARTITION):
         assert ask(dagster, check, case, moment, question) == (holding[0] if holding else None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(case=CASES, quarters=st.integers(-60 * 96, 60 * 96), seconds=st.sampled_from([0, 0, 1, -1]))
+@example(HOURLY, 13 * 96 + 24, 0)
+@example(Case("*/30 * * * *", "UTC", WEEKS[0]), 2882, 0)  # just after the last one
+def test_at_a_moment_without_an_interval_the_partition_is_the_last_that_has_ended(
+    dagster: FakeDagster, check: PartitionCheck, case: Case, quarters: int, seconds: int
+) -> None:
+    moment = int(case.week.timestamp()) + quarters * 900 + seconds
+    # A definition that ends has nothing to say about what would have come after it.
+    ended = [key for _, end, key in windows(replace(case, is_closed=False)) if end <= moment][-1:]
+    expected = next((key for key in ended if key in {key for _, _, key in windows(case)}), None)
+
+    dagster.add_asset("daily", partitions=RealPartitions(timed(case)))
+    for question in (PartitionQuestion(moment), NO_PARTITION):
+        asset = ask_for(check, "daily", question)
+        try:
+            found = check.keys_ended_at([asset], moment, "data_interval_start")[asset.key]
+        except InvalidPartition:
+            found = None
+        assert found == expected
 
 
 @settings(max_examples=30, deadline=None)

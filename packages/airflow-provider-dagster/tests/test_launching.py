@@ -1,3 +1,4 @@
+import json
 import logging
 from dataclasses import dataclass, replace
 
@@ -369,6 +370,43 @@ def test_a_launch_that_cannot_arrive_leaves_no_intent(world: World) -> None:
         world.run()
 
     assert world.intents.sent is None
+
+
+VARIABLE = (
+    "Variable '$params' got invalid value 3 at 'params.x'; String cannot represent a non string value: 3"
+)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_launch_whose_variables_graphql_declines_is_not_looked_for(world: World, status: int) -> None:
+    body = json.dumps({"data": None, "errors": [{"message": VARIABLE, "path": None}]})
+    world.dagster.fail("AirflowLaunch", Fault(status=status, body=body, content_type="application/json"))
+
+    with pytest.raises(DagsterApiError, match="non string value"):
+        world.run()
+
+    assert (world.clock.slept, world.dagster.count("AirflowLaunch"), world.intents.sent) == ([], 1, None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"errors": [{"message": VARIABLE, "path": ["launchRun"]}]}, id="in the doing"),
+        pytest.param({"data": {}, "errors": [{"message": VARIABLE}]}, id="with data"),
+        pytest.param({"errors": [{"message": VARIABLE}, {"message": "database"}]}, id="another one too"),
+        pytest.param({"errors": ["x"]}, id="in another form"),
+        pytest.param([], id="no object"),
+    ],
+)
+def test_an_error_of_a_launch_that_may_have_been_done_is_followed_by_a_look(
+    world: World, answer: object
+) -> None:
+    fault = Fault(acts=True, status=500, body=json.dumps(answer), content_type="application/json")
+    world.dagster.fail("AirflowLaunch", fault)
+
+    world.run()
+
+    assert world.dagster.count("AirflowLaunch") == 1
 
 
 def test_a_dagster_that_is_down_is_an_error_within_half_a_minute(clock: FakeClock, intents: Memory) -> None:

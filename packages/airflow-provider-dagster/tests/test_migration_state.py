@@ -174,7 +174,7 @@ CASES: dict[str, tuple[str, set[str] | str, bool]] = {
     ),
     "whole DAG as text": (
         "migrated: 'true'",
-        "1:11: expected true or false without quotes, found 'true'",
+        "1:11: expected true or false, in lower case and without quotes, found 'true'",
         True,
     ),
     "misspelt tasks": ("task: []", "1:1: unknown key 'task', did you mean 'tasks'?", True),
@@ -192,23 +192,27 @@ CASES: dict[str, tuple[str, set[str] | str, bool]] = {
     "date as id": ("tasks: [{id: 2026-01-01, migrated: true}]", "1:14: expected a task id", True),
     "null": (
         "tasks: [{id: a, migrated: null}]",
-        "1:27: expected true or false without quotes, found null",
+        "1:27: expected true or false, in lower case and without quotes, found null",
         True,
     ),
-    "number": ("tasks: [{id: a, migrated: 1}]", "1:27: expected true or false without quotes, found 1", True),
+    "number": (
+        "tasks: [{id: a, migrated: 1}]",
+        "1:27: expected true or false, in lower case and without quotes, found 1",
+        True,
+    ),
     "text": (
         "tasks: [{id: a, migrated: 'true'}]",
-        "1:27: expected true or false without quotes, found 'true'",
+        "1:27: expected true or false, in lower case and without quotes, found 'true'",
         True,
     ),
     "yes": (
         "tasks: [{id: a, migrated: yes}]",
-        "1:27: expected true or false without quotes, found yes",
+        "1:27: expected true or false, in lower case and without quotes, found yes",
         False,
     ),
     "True": (
         "tasks: [{id: a, migrated: True}]",
-        "1:27: expected true or false without quotes, found True",
+        "1:27: expected true or false, in lower case and without quotes, found True",
         False,
     ),
     "duplicate id": (

@@ -39,7 +39,7 @@ class Run:
     run_after: datetime
 
 
-def choose(context: dict[str, Any], key: str = "", source: str = "data_interval_start") -> Choice:
+def choose(context: dict[str, Any], key: str | None = None, source: str = "data_interval_start") -> Choice:
     return choose_partition(context, partition_key=key, source=source)
 
 
@@ -107,6 +107,44 @@ def test_the_partition_is_the_window_that_holds_the_moment(
     expected = datetime(*moment, tzinfo=UTC).strftime("%Y-%m-%d")  # pyright: ignore[reportArgumentType]
 
     assert tags(dagster, check, at(*moment), YEAR, None, YEAR) == {"dagster/partition": expected}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        pytest.param(DAY, DAY, "2026-03-03", id="a moment on an edge"),
+        pytest.param(DAY.replace(hour=6), DAY.replace(hour=6), "2026-03-03", id="a moment within a window"),
+        pytest.param(DAY, DAY.replace(day=5), "2026-03-04", id="an interval"),
+    ],
+)
+def test_a_run_for_a_moment_is_for_the_window_that_has_just_ended_and_one_with_an_interval_for_that(
+    dagster: FakeDagster, check: PartitionCheck, start: datetime, end: datetime, expected: str
+) -> None:
+    choice = choose({"data_interval_start": start, "data_interval_end": end})
+
+    assert tags(dagster, check, choice, YEAR) == {"dagster/partition": expected}
+
+
+@pytest.mark.parametrize("source", ["data_interval_end", "logical_date"])
+def test_another_source_means_the_window_that_holds_its_moment(
+    dagster: FakeDagster, check: PartitionCheck, source: str
+) -> None:
+    context = {"data_interval_start": DAY, "data_interval_end": DAY, "logical_date": DAY}
+
+    assert tags(dagster, check, choose(context, source=source), YEAR) == {"dagster/partition": "2026-03-04"}
+
+
+@pytest.mark.parametrize(("day", "near"), [((2026, 1, 1), "2026-01-01"), ((2027, 1, 2), "2026-12-31")])
+def test_where_no_window_has_just_ended_the_nearest_are_named(
+    dagster: FakeDagster, check: PartitionCheck, day: tuple[int, int, int], near: str
+) -> None:
+    moment = datetime(*day, tzinfo=UTC)
+    choice = choose({"data_interval_start": moment, "data_interval_end": moment})
+
+    with pytest.raises(
+        InvalidPartition, match=rf"has no partition that has just ended .*The nearest: {near}"
+    ):
+        tags(dagster, check, choice, YEAR)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from airflow.providers.dagster.migration_state import load_migration_state
 from airflow.providers.dagster.scaffold import main
 from airflow.providers.dagster.state_files import add_tasks, new_text, write_atomically
+from airflow.providers.dagster.version_compat import AIRFLOW_3
 
 DAGS = """
 from airflow.providers.common.compat.sdk import DAG, TaskGroup
@@ -59,6 +60,45 @@ def test_one_dag_file_and_another_folder_may_be_given(dags: Path, tmp_path: Path
     assert main([str(dags / "etl.py"), "--migration-state", str(tmp_path / "a" / "b")]) == 0
 
     assert (tmp_path / "a" / "b" / "etl.yaml").read_text() == FRESH
+
+
+def test_the_file_of_each_dag_is_beside_its_dag_file(dags: Path) -> None:
+    team = dags / "team"
+    team.mkdir()
+    (team / "sales.py").write_text(DAGS.replace('"etl"', '"sales"').replace('"made"', '"made_too"'))
+
+    assert main([str(dags)]) == 0
+
+    assert {str(path.relative_to(dags)) for path in dags.rglob("*.yaml")} == {
+        *("migration_state/etl.yaml", "migration_state/made.yaml"),
+        *("team/migration_state/sales.yaml", "team/migration_state/made_too.yaml"),
+    }
+
+
+@pytest.mark.parametrize("path", ["{dags}/all/states", "states"], ids=["absolute", "relative"])
+def test_the_files_are_where_the_option_for_all_dag_files_leads(
+    dags: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DAGSTER__MIGRATION_STATE_PATH", path.format(dags=dags))
+
+    assert main([str(dags)]) == 0
+
+    folder = dags / path.format(dags=dags)
+    assert sorted(dags.rglob("*.yaml")) == [folder / "etl.yaml", folder / "made.yaml"]
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 settles its folder of DAG files when it is imported")
+def test_a_folder_above_the_dag_file_that_the_option_finds_is_the_one(
+    dags: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dags / "team").mkdir()
+    (dags / "states").mkdir()
+    (dags / "etl.py").rename(dags / "team" / "etl.py")
+    monkeypatch.setenv("AIRFLOW__DAGSTER__MIGRATION_STATE_PATH", "states")
+
+    assert main([str(dags)]) == 0
+
+    assert sorted(dags.rglob("*.yaml")) == [dags / "states" / "etl.yaml", dags / "states" / "made.yaml"]
 
 
 # What stands in the file, and what stands there afterwards.

@@ -80,7 +80,9 @@ def test_of_the_extra_only_known_names_are_read(connect: Connect) -> None:
             {"host": "https://me:pass@d"}, "its host holds a user name: a token goes into", id="user"
         ),
         pytest.param(
-            {"host": "https://d", "extra": {"timeout": "5"}}, "`timeout` is '5': write a number", id="text"
+            {"host": "https://d", "extra": {"timeout": "5"}},
+            "`timeout` is '5': write a positive number",
+            id="text",
         ),
         pytest.param({"host": "https://d", "extra": {"timeout": True}}, "`timeout` is True", id="boolean"),
         pytest.param({"host": "https://d", "extra": {"timeout": 0}}, "`timeout` is 0", id="zero"),

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ from airflow.providers.dagster.proxying import proxying_to_dagster
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.common.compat.sdk import DAG
 
-with DAG("etl", schedule=None) as dag:
+with DAG("etl", schedule={schedule}) as dag:
     BashOperator(task_id="load", bash_command="exit 1", {arguments})
 
 proxying_to_dagster(globals(), Path(__file__).parent / "migration_state"{options})
@@ -97,17 +98,23 @@ def run(read_dags: Callable[[Path], Any]) -> Callable[..., Outcome]:
     (folder / "migration_state").mkdir(parents=True, exist_ok=True)
 
     def run(
-        arguments: str = "", state: str = "tasks: [{id: load, migrated: true}]", options: str = ""
+        arguments: str = "",
+        state: str = "tasks: [{id: load, migrated: true}]",
+        options: str = "",
+        schedule: str = "None",
+        logical_date: datetime | None = None,
     ) -> Outcome:
         (folder / "migration_state" / "etl.yaml").write_text(state)
-        (folder / "etl.py").write_text(DAG_FILE.format(arguments=arguments, options=options))
+        (folder / "etl.py").write_text(
+            DAG_FILE.format(arguments=arguments, options=options, schedule=schedule)
+        )
         bag = read_dags(folder)
         if AIRFLOW_3:
             sync_bag_to_db(bag, "dags-folder", None)
         else:
             bag.sync_to_db()
         try:
-            return Outcome(bag.dags["etl"].test())
+            return Outcome(bag.dags["etl"].test(**({"logical_date": logical_date} if logical_date else {})))
         except AirflowTaskTimeout:  # in Airflow 2 no Exception, so that only Airflow's own runner catches it
             return Outcome(DagRun.find(dag_id="etl")[-1])
 
@@ -143,24 +150,40 @@ def test_the_mapped_assets_are_run_and_waited_for(dagster: FakeDagster, run: Cal
     assert fake.tags[wire.RUN_ID_TAG] == outcome.run_id
 
 
+@pytest.mark.parametrize(
+    ("state", "way_back"),
+    [
+        pytest.param(
+            "tasks: [{id: load, migrated: true}]",
+            "To run the task in Airflow again, set `migrated: false` for 'load' in etl.yaml.",
+            id="task",
+        ),
+        pytest.param(
+            "migrated: true",
+            "To run the DAG in Airflow again, set `migrated: false` in etl.yaml.",
+            id="whole DAG",
+        ),
+    ],
+)
 def test_the_first_line_says_what_runs_where_and_how_to_go_back(
     dagster: FakeDagster,
     run: Callable[..., Outcome],
     read_log: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    way_back: str,
 ) -> None:
     monkeypatch.setenv("AIRFLOW__DAGSTER__INSTANCE_NAME", "prod")
     dagster.add_asset("orders", TASK)
     dagster.add_dag_asset("prod", "etl")
 
-    run()
+    run(state=state)
 
     (fake,) = dagster.runs.values()
     ours = [line for line in read_log().splitlines() if "DagsterProxyOperator" in line]
     assert (
         f"Dagster at {dagster.url} runs orders for task etl.load of Airflow instance 'prod', under launch key "
-        f"{fake.tags[wire.LAUNCH_KEY_TAG]}. To run the task in Airflow again, set `migrated: false` for 'load' in "
-        "etl.yaml."
+        f"{fake.tags[wire.LAUNCH_KEY_TAG]}. {way_back}"
     ) in ours[0]
 
 
@@ -194,6 +217,23 @@ def test_a_retry_finds_the_run_of_the_try_before_it_with_the_assets(
     assert (outcome.state, outcome.try_number) == ("success", 2)
     assert dagster.count("AirflowLaunch") == 1
     assert dagster.count("AirflowRuns") == 0
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 gives the run of a cron expression an interval")
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [("", "2026-03-03"), (', partition_source="logical_date"', "2026-03-04")],
+    ids=["as it is", "another source"],
+)
+def test_a_run_of_a_cron_expression_is_for_the_partition_that_has_just_ended(
+    dagster: FakeDagster, run: Callable[..., Outcome], options: str, expected: str
+) -> None:
+    dagster.add_asset("orders", TASK, partitions=FakeDays("2026-01-01", 365))
+
+    outcome = run(options=options, schedule='"@daily"', logical_date=datetime(2026, 3, 4, tzinfo=UTC))
+
+    assert outcome.state == "success"
+    assert [fake.tags["dagster/partition"] for fake in dagster.runs.values()] == [expected]
 
 
 PUBLISHED_TEXT = {"__typename": "TextMetadataEntry", "text": "s3://bucket/orders"}

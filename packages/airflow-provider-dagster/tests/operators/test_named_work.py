@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow.providers.dagster.client import DagsterClient
-from airflow.providers.dagster.exceptions import InvalidPartition, NothingToRun
+from airflow.providers.dagster.exceptions import InvalidArgument, InvalidPartition, NothingToRun
 from airflow.providers.dagster.operators.dagster import (
     DagsterMaterializeAssetsOperator,
     DagsterProxyOperator,
@@ -88,6 +88,80 @@ def test_assets_that_dagster_cannot_run_are_an_error(
 
     with pytest.raises(NothingToRun, match=message):
         plan(client, DagsterMaterializeAssetsOperator(task_id="m", asset_keys=keys))
+
+
+def named(**arguments: Any) -> DagsterMaterializeAssetsOperator:  # noqa: ANN401
+    return DagsterMaterializeAssetsOperator(**{"task_id": "m", "asset_keys": ["orders"], **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param({"tags": {"n": None}}, r"The tag 'n' in `tags` is None \(NoneType\)", id="tag"),
+        pytest.param({"tags": {"n": True}}, r"The tag 'n' in `tags` is True \(bool\)", id="boolean tag"),
+        pytest.param({"tags": {1: "n"}}, "`tags` has the name 1", id="name of a tag"),
+        pytest.param({"tags": "a=b"}, "`tags` is 'a=b'", id="tags"),
+        pytest.param({"run_config": "{}"}, "`run_config` is '{}'", id="run config"),
+        pytest.param(
+            {"run_config": {"ops": [{"x": DAILY["data_interval_start"]}]}},
+            r"`run_config\.ops\[0\]\.x` is datetime.*, which is no JSON",
+            id="moment in the run config",
+        ),
+        pytest.param({"run_config": {"x": float("nan")}}, r"`run_config\.x` is nan", id="not a number"),
+        pytest.param({"run_config": {1: 2}}, "`run_config` has the key 1", id="key of the run config"),
+        pytest.param({"asset_keys": "orders"}, "`asset_keys` is 'orders' .* Give a list", id="text"),
+        pytest.param({"asset_keys": '"orders"'}, "Give a list", id="JSON of a text"),
+        pytest.param({"asset_keys": [1]}, "`asset_keys` holds 1", id="number"),
+        pytest.param({"asset_keys": [["a", 1]]}, r"`asset_keys` holds \['a', 1\]", id="number in a key"),
+    ],
+)
+def test_an_argument_that_cannot_be_meant_is_named_before_dagster_is_asked(
+    dagster: FakeDagster, client: DagsterClient, arguments: dict[str, Any], message: str
+) -> None:
+    dagster.add_asset("orders")
+
+    with pytest.raises(InvalidArgument, match=message):
+        plan(client, named(**arguments))
+
+    assert dagster.requests == []
+
+
+def test_a_number_is_a_tag_and_json_of_a_list_is_a_list(dagster: FakeDagster, client: DagsterClient) -> None:
+    dagster.add_asset("orders")
+    dagster.add_asset("a/b c")
+    operator = named(
+        asset_keys='["orders", ["a", "b c"]]', tags={"n": 3}, run_config={"x": [1, None, "y", {"z": 0.5}]}
+    )
+
+    (work,) = plan(client, operator).works
+
+    assert (work.asset_keys, work.tags) == ((("a", "b c"), ("orders",)), {"n": "3"})
+    assert work.run_config == {"x": [1, None, "y", {"z": 0.5}]}
+
+
+@pytest.mark.parametrize("is_proxied", [True, False])
+def test_a_partition_key_for_assets_without_partitions_is_an_error(
+    dagster: FakeDagster, client: DagsterClient, *, is_proxied: bool
+) -> None:
+    dagster.add_asset("orders", ("prod", "etl", "load"))
+    operator = (
+        DagsterProxyOperator(task_id="load", partition_key="eu") if is_proxied else named(partition_key="eu")
+    )
+
+    with pytest.raises(
+        InvalidPartition, match="`partition_key` is 'eu', but Dagster's assets orders are not"
+    ):
+        plan(client, operator, DAILY)
+
+
+def test_a_partition_key_that_a_template_has_left_empty_is_an_error(
+    dagster: FakeDagster, client: DagsterClient
+) -> None:
+    dagster.add_asset("orders", partitions=FakeDays("2026-01-01", 365))
+
+    with pytest.raises(InvalidPartition, match="`partition_key` is empty"):
+        plan(client, named(partition_key=""), DAILY)
+    assert plan(client, named(partition_key=None), DAILY).works[0].tags == {"dagster/partition": "2026-03-04"}
 
 
 def test_a_job_is_found_in_its_code_location(dagster: FakeDagster, client: DagsterClient) -> None:

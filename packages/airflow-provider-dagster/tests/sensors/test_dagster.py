@@ -13,6 +13,7 @@ from airflow.providers.dagster.exceptions import (
     DagsterError,
     DagsterRunDeleted,
     DagsterRunFailed,
+    InvalidArgument,
 )
 from airflow.providers.dagster.sensors.dagster import DagsterAssetSensor, DagsterRunSensor, DagsterSensor
 from airflow.providers.dagster.testing import FakeClock, FakeDagster, Fault
@@ -101,8 +102,26 @@ def test_what_dagster_retries_is_waited_for(dagster: FakeDagster, ti: TaskInstan
 
 
 def test_a_run_that_does_not_exist_is_not_waited_for(ti: TaskInstance) -> None:
-    with pytest.raises(DagsterRunDeleted):
+    with pytest.raises(DagsterRunDeleted, match="has no run 'gone'; check `run_id`"):
         look(DagsterRunSensor(task_id="wait", run_id="gone"), ti)
+
+
+def test_a_run_that_was_there_is_said_to_be_deleted(dagster: FakeDagster, ti: TaskInstance) -> None:
+    run = dagster.add_run({}, "STARTED")
+    sensor = DagsterRunSensor(task_id="wait", run_id=run.run_id)
+    look(sensor, ti)
+    del dagster.runs[run.run_id]
+
+    with pytest.raises(DagsterRunDeleted, match="it was deleted while Airflow waited"):
+        look(sensor, ti)
+
+
+@pytest.mark.parametrize("after", ["yesterday", 5], ids=["text", "number"])
+def test_a_moment_that_is_none_is_named(dagster: FakeDagster, ti: TaskInstance, after: Any) -> None:  # noqa: ANN401
+    dagster.add_asset("orders")
+
+    with pytest.raises(InvalidArgument, match=f"`after` is {after!r} .* Give a moment, such as"):
+        look(DagsterAssetSensor(task_id="wait", asset_key="orders", after=after), ti)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ __all__ = [
     "DagsterLaunchRefused",
     "DagsterRunDeleted",
     "DagsterRunFailed",
+    "InvalidArgument",
     "InvalidDagsterConnection",
     "InvalidPartition",
     "MigrationStateError",
@@ -87,6 +88,10 @@ class AmbiguousAssets(DagsterError, AirflowFailException):
 
 class InvalidPartition(DagsterError, AirflowFailException):
     """An asset does not have the partition that a task is for."""
+
+
+class InvalidArgument(DagsterError, AirflowFailException):
+    """What a DAG's author has given an operator, or its template has made of it, is not what the argument takes."""
 
 
 class InvalidDagsterConnection(DagsterError, AirflowFailException):

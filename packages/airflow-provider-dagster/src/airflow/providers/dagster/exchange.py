@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -24,6 +25,8 @@ CONNECT_SECONDS = 10.0
 MAX_BYTES = 16 * 1024 * 1024
 _TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, 500
 _BODY_SHOWN = 300
+_VARIABLE = re.compile(r"Variable '\$\w+' (got invalid value|of required type|of non-null type|has invalid)")
+"""How GraphQL begins to say that a variable does not fit, before it does anything."""
 
 
 @dataclass(frozen=True)
@@ -175,13 +178,14 @@ class Exchange:
             problem = f"answered HTTP {status}. Check the API token, the password of the connection"
         else:
             problem = f"answered HTTP {status}: {_excerpt(body)}"
-        transient = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERRORS
+        is_declined = _is_declined(body)
+        transient = status == _TOO_MANY_REQUESTS or (status >= _SERVER_ERRORS and not is_declined)
         seconds = response.headers.get("Retry-After", "")
         raise self._error(
             problem,
             status=status,
             transient=transient,
-            delivered=status >= _SERVER_ERRORS,
+            delivered=status >= _SERVER_ERRORS and not is_declined,
             retry_after=float(seconds) if seconds.isdecimal() else 0.0,
         )
 
@@ -234,6 +238,23 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_declined(body: bytes) -> bool:
+    """Whether GraphQL did not take the variables of a request, so that nothing of it was done."""
+    try:
+        answer: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    fields = cast("Mapping[str, object]", answer if isinstance(answer, dict) else {})
+    errors = cast("Sequence[object]", fields.get("errors") or ())
+    return fields.get("data") is None and bool(errors) and all(map(_is_about_variable, errors))
+
+
+def _is_about_variable(error: object) -> bool:
+    fields = cast("Mapping[str, object]", error if isinstance(error, dict) else {})
+    # What goes wrong in the doing has a path; this comes before.
+    return not fields.get("path") and bool(_VARIABLE.match(str(fields.get("message"))))
 
 
 def _excerpt(body: bytes) -> str:

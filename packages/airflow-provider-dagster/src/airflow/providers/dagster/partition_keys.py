@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -56,18 +56,35 @@ class PartitionCheck:
         Raises:
             InvalidPartition: An asset has no such partition.
         """
-        if not assets:
-            return {}
-        unknown = [asset for asset in assets if asset.at_moment is None]
-        asked: Mapping[Key, MomentInPartitions] = self._ask_moment(unknown, moment) if unknown else {}
         found: dict[Key, str] = {}
-        for asset in assets:
-            known = asset.at_moment or asked[asset.key]
+        for asset, known in self._around(assets, moment):
             key = self._window_at(asset, known, moment)
             if key is None or not _exists(key, moment, known):
-                when = datetime.fromtimestamp(moment, UTC).isoformat()
-                raise _no_partition(asset, f"for {source} {when}", _neighbours(moment, known))
+                raise _no_partition(asset, f"for {source} {_iso(moment)}", _neighbours(moment, known))
             found[asset.key] = key
+        return found
+
+    def keys_ended_at(self, assets: Sequence[MappedAsset], moment: int, source: str) -> Mapping[Key, str]:
+        """Name the last partitions whose time windows have ended at a moment.
+
+        Args:
+            assets: Assets that are partitioned by time.
+            moment: Seconds since the epoch; the one that they were asked for with, if they were.
+            source: Where the moment comes from, for messages.
+
+        Returns:
+            The partition key of each asset.
+
+        Raises:
+            InvalidPartition: An asset has no such partition.
+        """
+        found: dict[Key, str] = {}
+        for asset, known in self._around(assets, moment):
+            ended = known.before
+            if not ended.results or not self._has_ended(asset, known):
+                what = f"that has just ended at {source} {_iso(moment)}"
+                raise _no_partition(asset, what, _neighbours(moment, known))
+            found[asset.key] = ended.results[0]
         return found
 
     def given(self, assets: Iterable[MappedAsset], key: str) -> Mapping[Key, str]:
@@ -91,6 +108,15 @@ class PartitionCheck:
             checks.get(kind, self._check_listed)(asset, key)
         return {asset.key: key for asset in assets}
 
+    def _around(
+        self, assets: Sequence[MappedAsset], moment: int
+    ) -> Iterator[tuple[MappedAsset, MomentInPartitions]]:
+        """Give what is known about each asset's partitions around a moment, and ask where it was not told."""
+        unknown = [asset for asset in assets if asset.at_moment is None]
+        asked: Mapping[Key, MomentInPartitions] = self._ask_moment(unknown, moment) if unknown else {}
+        for asset in assets:
+            yield asset, asset.at_moment or asked[asset.key]
+
     def _window_at(self, asset: MappedAsset, known: MomentInPartitions, moment: int) -> str | None:
         """Find the window that holds the moment: it starts there, or it is the one after the last that has ended."""
         starting, later = known.at.results[:1], known.after.results[:1]
@@ -105,6 +131,15 @@ class PartitionCheck:
         page = self._page(asset, limit=2, cursor=windows_from(window_start(known.before.cursor)))
         holding = page.results[1:2]
         return None if not holding or holding == later else holding[0]
+
+    def _has_ended(self, asset: MappedAsset, known: MomentInPartitions) -> bool:
+        """Whether the definition has the last window that has ended: newest first, Dagster lists some beyond its end."""
+        key, start = known.before.results[0], window_start(known.before.cursor)
+        if not _exists(key, start, known):
+            return False
+        if any(key in windows for windows in known.around.values()):
+            return True
+        return self._page(asset, limit=1, cursor=windows_from(start)).results == (key,)
 
     def _check_window(self, asset: MappedAsset, key: str) -> None:
         form = asset.partitions.key_format if asset.partitions else ""
@@ -164,6 +199,10 @@ def _of(answer: Mapping[Key, T], asset: MappedAsset) -> T:
     if asset.key not in answer:
         raise InvalidPartition(f"Dagster has lost its asset {asset.name} while its partition was looked up.")
     return answer[asset.key]
+
+
+def _iso(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
 def _exists(key: str, moment: int, known: MomentInPartitions) -> bool:

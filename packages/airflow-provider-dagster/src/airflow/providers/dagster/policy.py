@@ -13,7 +13,7 @@ from airflow.policies import hookimpl
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import DAG  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
-__all__ = ["dag_policy"]
+__all__ = ["dag_policy", "state_folder"]
 
 
 @hookimpl(trylast=True)
@@ -28,7 +28,7 @@ def dag_policy(dag: DAG) -> None:
     from airflow.providers.common.compat.sdk import conf  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
     path = conf.get("dagster", "migration_state_path", fallback="")
-    folder = _folder(dag, path) if path else None
+    folder = state_folder(dag, path) if path else None
     if folder is not None:
         _migrate(dag, folder, conf.get("dagster", "conn_id", fallback="") or "dagster_default")
 
@@ -43,8 +43,16 @@ def _migrate(dag: DAG, folder: Path, conn_id: str) -> None:
         migrate(dag, folder, partial(DagsterProxyOperator, dagster_conn_id=conn_id))
 
 
-def _folder(dag: DAG, path: str) -> Path | None:
-    """Find the folder: from that of the DAG file upwards to the root of its bundle, unless the path is absolute."""
+def state_folder(dag: DAG, path: str) -> Path | None:
+    """Find the folder: from that of the DAG file upwards to the root of its bundle, unless the path is absolute.
+
+    Args:
+        dag: The DAG whose migration state is looked for.
+        path: What `[dagster] migration_state_path` says.
+
+    Returns:
+        The folder; None when a relative one does not exist.
+    """
     if Path(path).is_absolute():
         return Path(path)
     found = (parent / path for parent in _parents(dag))

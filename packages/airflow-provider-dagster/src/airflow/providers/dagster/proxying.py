@@ -27,6 +27,7 @@ def proxying_to_dagster(
     dagster_conn_id: str = DagsterHook.default_conn_name,
     deferrable: bool | None = None,
     cancel_on_kill: bool = True,
+    partition_source: str = "data_interval_start",
 ) -> None:
     """Have Dagster run the migrated tasks of all DAGs of a module.
 
@@ -42,9 +43,15 @@ def proxying_to_dagster(
         dagster_conn_id: Airflow connection of type `dagster`.
         deferrable: Whether the tasks wait in the triggerer; None for Airflow's `[operators] default_deferrable`.
         cancel_on_kill: Whether to terminate the Dagster run of a task that is killed, times out or is marked.
+        partition_source: Which moment of the DAG run names the partition of partitioned assets, where the run has no
+            partition key of its own: `data_interval_start`, `data_interval_end`, `logical_date` or `run_after`.
     """
     folder = Path(migration_state)
-    arguments: dict[str, Any] = {"dagster_conn_id": dagster_conn_id, "cancel_on_kill": cancel_on_kill}
+    arguments: dict[str, Any] = {
+        "dagster_conn_id": dagster_conn_id,
+        "cancel_on_kill": cancel_on_kill,
+        "partition_source": partition_source,
+    }
     if deferrable is not None:
         arguments["deferrable"] = deferrable
     build = partial(DagsterProxyOperator, **arguments)

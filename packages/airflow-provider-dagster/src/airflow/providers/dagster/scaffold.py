@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from airflow.providers.common.compat.sdk import DAG  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
+from airflow.providers.common.compat.sdk import DAG, conf  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
 
 from airflow.providers.dagster.dag_files import read_dags
 from airflow.providers.dagster.migration_state import (
@@ -16,6 +16,7 @@ from airflow.providers.dagster.migration_state import (
     load_migration_state,
 )
 from airflow.providers.dagster.naming import unknown_task
+from airflow.providers.dagster.policy import state_folder
 from airflow.providers.dagster.state_files import add_tasks, new_text, write_atomically
 
 __all__ = ["main", "scaffold"]
@@ -38,26 +39,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--migration-state",
         type=Path,
-        help="folder for the files; unless given, migration_state beside the DAG file or in the folder with them",
+        help="folder for all files; unless given, that of [dagster] migration_state_path, else migration_state beside "
+        "each DAG file",
     )
     given = parser.parse_args(arguments)
     dags: Path = given.dags
     if not dags.exists():
         parser.error(f"{dags} does not exist")
-    beside = dags if dags.is_dir() else dags.parent
     problems = 0
-    for line, is_problem in scaffold(dags, given.migration_state or beside / "migration_state"):
+    for line, is_problem in scaffold(dags, given.migration_state):
         problems += is_problem
         (sys.stderr if is_problem else sys.stdout).write(f"{line}\n")
     return _NEEDS_A_HAND if problems else _DONE
 
 
-def scaffold(dags: Path, folder: Path) -> Iterator[tuple[str, bool]]:
+def scaffold(dags: Path, migration_state: Path | None = None) -> Iterator[tuple[str, bool]]:
     """Write the files, one DAG after the other.
 
     Args:
         dags: Folder with DAG files, or one of them. They are imported.
-        folder: Folder for the migration state; it is made if it does not exist.
+        migration_state: Folder for the migration state of all of them; None for where Airflow reads that of each DAG.
+            It is made if it does not exist.
 
     Yields:
         What was done, and whether it needs a hand.
@@ -65,8 +67,9 @@ def scaffold(dags: Path, folder: Path) -> Iterator[tuple[str, bool]]:
     found, errors = read_dags(dags)
     for path, error in sorted(errors.items()):
         yield f"{path}: the file cannot be imported: {error.strip().splitlines()[-1]}", True
-    folder.mkdir(parents=True, exist_ok=True)
     for dag_id, dag in sorted(found.items()):
+        folder = migration_state or _folder_of(dag)
+        folder.mkdir(parents=True, exist_ok=True)
         try:
             state = load_migration_state(folder, dag_id)
         except MigrationStateError as error:
@@ -77,6 +80,13 @@ def scaffold(dags: Path, folder: Path) -> Iterator[tuple[str, bool]]:
             if not dag.has_task(entry.task_id):
                 place = f"{folder.name}/{state.path.name}:{entry.line}"
                 yield f"{dag_id}: {place}: {unknown_task(dag_id, entry.task_id, dag.task_ids)}", True
+
+
+def _folder_of(dag: DAG) -> Path:
+    """Find the folder from which the cluster policy reads, else the one beside the DAG file, as the call there does."""
+    path = str(conf.get("dagster", "migration_state_path", fallback="") or "")
+    found = state_folder(dag, path) if path else None
+    return found or Path(dag.fileloc).parent / (path or "migration_state")
 
 
 def _write(dag: DAG, state: MigrationState, folder: Path) -> str:

@@ -12,8 +12,6 @@ from airflow.providers.dagster.targets import MappedToDag, MappedToTask, Target
 
 __all__ = ["Selection", "Wanted", "by_place", "select_assets", "wanted_keys"]
 
-_ROLL_BACK = "set `migrated: false` for the task in the migration state to run it in Airflow"
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -42,6 +40,12 @@ class Wanted:
         )
 
     @property
+    def way_back(self) -> str:
+        """How to have Airflow run it again, as half a sentence."""
+        what, again = ("the DAG", "that") if self.target.is_of_whole_dag else ("the task", "it")
+        return f"set `migrated: false` for {what} in the migration state to run {again} in Airflow"
+
+    @property
     def name(self) -> str:
         """The task, for people."""
         return f"{self.dag_id}.{self.task_id}"
@@ -60,6 +64,11 @@ class Selection:
     instance: str
     by_location: tuple[tuple[MappedAsset, ...], ...]
     runs: tuple[Run, ...] | None = None
+
+    @property
+    def assets(self) -> tuple[MappedAsset, ...]:
+        """The assets of all code locations."""
+        return tuple(asset for group in self.by_location for asset in group)
 
 
 def wanted_keys(references: Iterable[AssetReference], wanted: Wanted) -> tuple[tuple[str, ...], ...]:
@@ -95,7 +104,7 @@ def select_assets(
     if external:
         raise NothingToRun(
             f"Dagster cannot run {', '.join(external)}, mapped to task {wanted.name}: there it is only a "
-            f"description of what Airflow makes. Give it code in Dagster, or {_ROLL_BACK}."
+            f"description of what Airflow makes. Give it code in Dagster, or {wanted.way_back}."
         )
     return Selection(instance, by_place(mapped))
 
@@ -130,7 +139,7 @@ def _nothing_mapped(of_dag: set[AssetMapping], wanted: Wanted) -> str:
     return (
         f"Dagster has no asset that is mapped to task {wanted.name}{name}. "
         f"{_what_there_is(of_dag, wanted.dag_id)} Map an asset to the task in Dagster and reload its code location, "
-        f"or {_ROLL_BACK}."
+        f"or {wanted.way_back}."
     )
 
 

@@ -171,7 +171,9 @@ def as_boolean(path: Path, node: yaml.Node) -> bool:
     """Take `true` or `false` alone: YAML 1.1 would take `yes`, `on` and `True` as well."""
     is_boolean = isinstance(node, yaml.ScalarNode) and node.tag == _BOOL_TAG
     if not is_boolean or node.value not in {"true", "false"}:
-        raise error_at(path, node, f"expected true or false without quotes, found {show(node)}")
+        raise error_at(
+            path, node, f"expected true or false, in lower case and without quotes, found {show(node)}"
+        )
     return node.value == "true"
 
 

@@ -18,6 +18,11 @@ class MappedToTask:
 
     required: bool = True
 
+    @property
+    def is_of_whole_dag(self) -> bool:
+        """Whether the DAG of the task is proxied as a whole."""
+        return not self.required
+
 
 @dataclass(frozen=True)
 class MappedToDag:
@@ -26,6 +31,11 @@ class MappedToDag:
     One task of a DAG that is proxied as a whole has it. It fails when nothing is mapped to the DAG, neither as a whole
     nor to any of its tasks.
     """
+
+    @property
+    def is_of_whole_dag(self) -> bool:
+        """Whether the DAG of the task is proxied as a whole: nothing else has this target."""
+        return True
 
 
 Target = MappedToTask | MappedToDag

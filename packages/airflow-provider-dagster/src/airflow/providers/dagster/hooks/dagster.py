@@ -176,7 +176,7 @@ class DagsterHook(BaseHook):
         if value is None or value == "":
             return default
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise self._invalid(f"its extra `{name}` is {value!r}: write a number of seconds")
+            raise self._invalid(f"its extra `{name}` is {value!r}: write a positive number of seconds")
         return float(value)
 
     def _unreadable(self, address: DagsterAddress, error: OSError) -> InvalidDagsterConnection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissi
 )
 
 from airflow.providers.dagster import calls
+from airflow.providers.dagster.arguments import asset_keys_of, run_config_of, tags_of
 from airflow.providers.dagster.asking_together import ask_together
 from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.client import DagsterClient
@@ -30,7 +32,7 @@ from airflow.providers.dagster.operators.launch import (
     DagsterLaunchOperator,
 )
 from airflow.providers.dagster.partition_keys import PartitionCheck
-from airflow.providers.dagster.partitions import Choice, choose_partition, partition_tags
+from airflow.providers.dagster.partitions import Choice, check_use, choose_partition, partition_tags
 from airflow.providers.dagster.patience import Patience
 from airflow.providers.dagster.plans import Plan, attempt_of
 from airflow.providers.dagster.selection import Wanted, by_place
@@ -72,7 +74,7 @@ class DagsterProxyOperator(DagsterLaunchOperator):
         *,
         target: Target | None = None,
         once: bool = False,
-        partition_key: str = "",
+        partition_key: str | None = None,
         partition_source: str = "data_interval_start",
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
@@ -100,19 +102,21 @@ class DagsterProxyOperator(DagsterLaunchOperator):
         if self.once and (ti.map_index or 0) > 0:
             self.log.info("The copy with map index 0 runs the assets in Dagster for all copies of this task.")
             return Plan(_instance_name(), ())
-        target = self.target or MappedToTask()
-        wanted = Wanted(_instance_name(), ti.dag_id, ti.task_id, target)
+        wanted = Wanted(_instance_name(), ti.dag_id, ti.task_id, self.target or MappedToTask())
         cache = MappingCache(Path(AIRFLOW_HOME) / "dagster_mappings", dagster.address.url)
         # Without a name of the instance, that of the mappings is in the tags of its runs: it is not known yet.
         tags = attempt_of(wanted.instance, ti).task_instance_tags if wanted.instance else {}
         choice = choose_partition(context, partition_key=self.partition_key, source=self.partition_source)
         selection = Lookup(dagster, patience, cache, self.log).select(wanted, tags, choice.question)
+        check_use(selection.assets, choice)
         check = PartitionCheck(dagster, patience)
         works = tuple(_work(assets, choice, check) for assets in selection.by_location)
         return Plan(selection.instance, works, selection.runs)
 
     def _way_back(self, attempt: Attempt) -> str:
-        return f" To run the task in Airflow again, set `migrated: false` for {attempt.task_id!r} in {attempt.dag_id}.yaml."
+        is_whole = (self.target or MappedToTask()).is_of_whole_dag
+        what, entry = ("DAG", "") if is_whole else ("task", f" for {attempt.task_id!r}")
+        return f" To run the {what} in Airflow again, set `migrated: false`{entry} in {attempt.dag_id}.yaml."
 
 
 class DagsterMaterializeAssetsOperator(DagsterLaunchOperator):
@@ -138,7 +142,7 @@ class DagsterMaterializeAssetsOperator(DagsterLaunchOperator):
         self,
         *,
         asset_keys: Sequence[str | Sequence[str]],
-        partition_key: str = "",
+        partition_key: str | None = None,
         partition_source: str = "data_interval_start",
         run_config: Mapping[str, object] | None = None,
         tags: Mapping[str, str] | None = None,
@@ -165,12 +169,14 @@ class DagsterMaterializeAssetsOperator(DagsterLaunchOperator):
         Raises:
             DagsterError: See the tree in `airflow.providers.dagster.exceptions`.
         """
-        keys = {tuple(key.split("/")) if isinstance(key, str) else tuple(key) for key in self.asset_keys}
+        keys = asset_keys_of(self.asset_keys)
+        config, tags = run_config_of(self.run_config), tags_of(self.tags)
         choice = choose_partition(context, partition_key=self.partition_key, source=self.partition_source)
         assets = ask_together(dagster, patience, partial(calls.assets, sorted(keys)), choice.question)
         _check_named(keys, assets)
+        check_use(assets, choice)
         check = PartitionCheck(dagster, patience)
-        works = (_work(group, choice, check, self.run_config, self.tags) for group in by_place(assets))
+        works = (_work(group, choice, check, config, tags) for group in by_place(assets))
         return Plan(_instance_name(), tuple(works))
 
 
@@ -219,16 +225,13 @@ class DagsterRunJobOperator(DagsterLaunchOperator):
         Raises:
             NothingToRun: There is no such job, or several.
         """
+        config, tags = run_config_of(self.run_config), tags_of(self.tags)
         jobs = patience.ask(lambda: dagster.ask(calls.jobs()))
         found = [each for each in jobs if each.job == self.job_name]
         here = [each for each in found if self.location_name in {"", each.location}]
         if len(here) != 1:
             raise NothingToRun(_no_job(self.job_name, self.location_name, found))
-        job = here[0]
-        work = Work(
-            job.location, job.repository, job.job, tags=self.tags or {}, run_config=self.run_config or {}
-        )
-        return Plan(_instance_name(), (work,))
+        return Plan(_instance_name(), (replace(here[0], tags=tags, run_config=config),))
 
 
 class UnreadableStateOperator(BaseOperator):

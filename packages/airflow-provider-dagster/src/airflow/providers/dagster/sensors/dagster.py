@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissingTypeStubs] - compat ships no py.typed
@@ -13,7 +13,8 @@ from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissi
     conf,
 )
 
-from airflow.providers.dagster.exceptions import DagsterError
+from airflow.providers.dagster.arguments import moment_of
+from airflow.providers.dagster.exceptions import DagsterError, DagsterRunDeleted
 from airflow.providers.dagster.hooks.dagster import DagsterHook
 from airflow.providers.dagster.links.dagster import RUN_URL_XCOM_KEY, DagsterRunLink
 from airflow.providers.dagster.model import Run
@@ -157,10 +158,21 @@ class DagsterRunSensor(DagsterSensor):
     def __init__(self, *, run_id: str, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(**kwargs)
         self.run_id = run_id
+        self._was_seen = False
 
     def look(self, clock: Clock) -> Steps[Run | str | None]:
         """Look whether the run has ended."""
-        return look_for_run(self.run_id, clock, self.log)
+        try:
+            run = yield from look_for_run(self.run_id, clock, self.log)
+        except DagsterRunDeleted as error:
+            if self._was_seen:
+                raise
+            raise DagsterRunDeleted(
+                f"Dagster, by Airflow connection {self.dagster_conn_id!r}, has no run {self.run_id!r}; check `run_id`, "
+                "unless the run has been deleted."
+            ) from error
+        self._was_seen = True
+        return run
 
     def trigger(self) -> WatchingTrigger:
         """Give what waits in the triggerer."""
@@ -220,7 +232,4 @@ def _parts(key: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _seconds(after: str | datetime | None) -> float:
-    if not after:
-        return 0.0
-    moment = after if isinstance(after, datetime) else datetime.fromisoformat(after)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return moment_of(after, "after") if after else 0.0
