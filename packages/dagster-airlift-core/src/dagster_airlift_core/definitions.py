@@ -13,7 +13,8 @@ from dagster_airlift_core.assets import Source
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.loading import Loaded, load
-from dagster_airlift_core.mapping import MappableAsset, claimed
+from dagster_airlift_core.mappable import MappableAsset
+from dagster_airlift_core.mapping import claimed
 from dagster_airlift_core.model import AirflowAsset, Dag
 from dagster_airlift_core.peering import Choices, Peer, peered, specs_of
 from dagster_airlift_core.reading import Reading
