@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -9,11 +9,33 @@ from dagster_airlift_core import (
     AirflowBasicAuthBackend,
     AirflowInstance,
     AirflowPayloadError,
+    AirflowTokenAuthBackend,
     AirflowUnauthorized,
 )
+from dagster_airlift_core.astronomer import AstronomerAuthBackend
 from dagster_airlift_core.testing import FakeAirflow, Reply
 
 CANARY = "canary-3f9"
+
+
+URL = "https://airflow.example"
+
+
+@pytest.mark.parametrize(
+    ("backend", "fields", "name"),
+    [
+        pytest.param(AirflowBasicAuthBackend, (URL, None, "p"), "username", id="username"),
+        pytest.param(AirflowBasicAuthBackend, (URL, "u", None), "password", id="password"),
+        pytest.param(AirflowBasicAuthBackend, (None, "u", "p"), "webserver_url", id="URL"),
+        pytest.param(AirflowTokenAuthBackend, (URL, None), "token", id="token"),
+        pytest.param(AstronomerAuthBackend, (URL, None), "api_token", id="API token"),
+    ],
+)
+def test_credentials_that_are_none_are_refused_by_name(
+    backend: Callable[..., object], fields: tuple[str | None, ...], name: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{backend.__name__} has no {name}: it is None. Give one; if"):
+        backend(*fields)
 
 
 def logins(fake: FakeAirflow) -> int:

@@ -41,6 +41,20 @@ def test_while_all_is_well_a_tick_says_nothing_of_checks(
     assert told(peered(airflow, None), dagster_instance) == []
 
 
+def test_each_check_says_what_it_checks(airflow: AirflowInstance) -> None:
+    defs = peered(airflow, None, *assets_with_task_mappings("etl", {"gone": [dg.AssetSpec("a")]}))
+
+    specs = {
+        spec.name: spec.description or ""
+        for check in defs.asset_checks or ()
+        if isinstance(check, dg.AssetChecksDefinition)
+        for spec in check.check_specs
+    }
+
+    assert "what Airflow had when the code location was loaded" in specs["airflow_snapshot_current"]
+    assert "tasks and DAGs that this asset is mapped to" in specs["airflow_mapping_valid__prod"]
+
+
 def test_a_drifted_mapping_is_told_once_and_again_when_it_differs(
     fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
     AirflowInstance,
+    MappingError,
     assets_with_dag_mappings,
     assets_with_task_mappings,
     build_defs_from_airflow_instance,
@@ -214,6 +215,13 @@ def test_two_instances_do_not_touch_each_others_assets(airflow: AirflowInstance)
     assert specs[dg.AssetKey("orders")].tags["dagster-airlift/airflow-instance"] == "prod"
     assert [dep.asset_key for dep in specs[DAG_KEY].deps] == [dg.AssetKey("orders")]
     assert not list(specs[dg.AssetKey(["test", "dag", "etl"])].deps)
+
+
+def test_one_instance_is_not_peered_twice(airflow: AirflowInstance) -> None:
+    once = build_defs_from_airflow_instance(airflow_instance=airflow)
+
+    with pytest.raises(MappingError, match="The Airflow instance 'prod' is in these definitions already"):
+        build_defs_from_airflow_instance(airflow_instance=airflow, defs=once)
 
 
 def test_everything_else_in_your_definitions_stays(airflow: AirflowInstance) -> None:

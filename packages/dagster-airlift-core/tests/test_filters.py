@@ -74,3 +74,32 @@ def test_no_asset_is_asked_for_when_none_is_wanted(fake: FakeAirflow, airflow: A
 
     assert not airflow.list_airflow_assets(AirflowFilter(retrieve_datasets=False)).rows
     assert not fake.requests
+
+
+@pytest.mark.parametrize("name", ["airflow_tags", "owners"])
+def test_a_text_in_the_place_of_several_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"AirflowFilter\({name}='gold'\) is a text.* {name}=\['gold'\]"):
+        AirflowFilter(**{name: "gold"})  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "is_wider"),
+    [
+        pytest.param({}, {"airflow_tags": ["a"]}, True, id="everything"),
+        pytest.param({"airflow_tags": ["a"]}, {}, False, id="one tag, all"),
+        pytest.param({"owners": ["a", "b"]}, {"owners": ["b"]}, True, id="more owners"),
+        pytest.param({"owners": ["a"]}, {"owners": ["b"]}, False, id="other owners"),
+        pytest.param({"paused": True}, {"paused": False}, False, id="the others"),
+        pytest.param({}, {"include_stale": True}, False, id="stale ones"),
+        pytest.param({"retrieve_datasets": False}, {}, False, id="no assets"),
+        pytest.param({"dataset_uri_ilike": "a"}, {}, False, id="some assets"),
+        pytest.param({"dataset_uri_ilike": "a"}, {"retrieve_datasets": False}, True, id="assets not wanted"),
+        pytest.param({"dag_id_ilike": "a"}, {"dag_id_ilike": "ab"}, False, id="another part of the id"),
+    ],
+)
+def test_a_filter_covers_one_that_admits_no_more(
+    wide: dict[str, object], narrow: dict[str, object], *, is_wider: bool
+) -> None:
+    filters = [AirflowFilter(**fields) for fields in (wide, narrow)]  # pyright: ignore[reportArgumentType]
+
+    assert filters[0].covers(filters[1]) is is_wider

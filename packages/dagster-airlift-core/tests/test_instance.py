@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
+import dagster as dg
 import pytest
 
 from dagster_airlift_core import (
@@ -13,14 +15,25 @@ from dagster_airlift_core import (
     AirflowPayloadError,
     AirflowUnreachable,
     TaskHandle,
+    build_defs_from_airflow_instance,
 )
 from dagster_airlift_core.model import TaskInstance, Window
 from dagster_airlift_core.testing import FakeAirflow, Reply
 
 
-def test_an_instance_needs_a_name() -> None:
-    with pytest.raises(ValueError, match="needs a name"):
-        AirflowInstance(AirflowBasicAuthBackend("https://airflow.example", "u", "p"), "")
+@pytest.mark.parametrize("name", ["", "a b", "prod/x", "ünï", "prod\n"])
+def test_a_name_that_dagster_would_refuse_later_is_refused_at_once(name: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"An Airflow instance cannot have the name {name!r}")):
+        AirflowInstance(AirflowBasicAuthBackend("https://airflow.example", "u", "p"), name)
+
+
+@pytest.mark.parametrize("name", ["prod", "eu-west.1", "A_b"])
+def test_a_name_that_is_taken_loads(fake: FakeAirflow, name: str) -> None:
+    airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), name)
+
+    defs = build_defs_from_airflow_instance(airflow_instance=airflow, task_assets=True)
+
+    dg.Definitions.validate_loadable(defs)
 
 
 def test_the_version_needs_no_credentials(fake: FakeAirflow, airflow: AirflowInstance) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 import pytest
 
@@ -24,6 +26,51 @@ def mapping_of(spec: dg.AssetSpec, key: str = TASK_MAPPING_METADATA_KEY) -> obje
     value = spec.metadata[key]
     assert isinstance(value, dg.JsonMetadataValue)
     return value.data
+
+
+with pytest.warns(DeprecationWarning, match="SourceAsset"):
+    OLD = dg.SourceAsset("old")
+
+NOT_ASSETS = [
+    pytest.param(dg.AssetSpec("a"), "which is no list", id="a bare spec"),
+    pytest.param(executable, "which is no list", id="a bare definition"),
+    pytest.param("orders", "which is no list", id="a text"),
+    pytest.param(dg.AssetKey("orders"), "which is no list", id="a key"),
+    pytest.param(None, "which is no list", id="nothing"),
+    pytest.param(["orders"], "a str", id="texts"),
+    pytest.param([dg.AssetKey("orders")], "give dg.AssetSpec", id="keys"),
+    pytest.param([OLD], "a SourceAsset", id="an asset of an old kind"),
+]
+
+
+@pytest.mark.parametrize(("assets", "said"), NOT_ASSETS)
+def test_what_cannot_be_mapped_is_refused_with_its_task_and_what_is_accepted(
+    assets: Any,  # noqa: ANN401 - of every wrong type
+    said: str,
+) -> None:
+    with pytest.raises(MappingError, match="The task 'load' of the DAG 'etl' is mapped to") as caught:
+        assets_with_task_mappings("etl", {"load": assets})
+    with pytest.raises(MappingError, match="The DAG 'etl' is mapped to"):
+        assets_with_dag_mappings({"etl": assets})
+    with pytest.raises(MappingError, match="The task 'load' of the DAG 'etl' is mapped to"):
+        assets_with_multiple_task_mappings(assets, [TaskHandle("etl", "load")])
+
+    assert said in str(caught.value)
+    assert "Give a list of asset specs and definitions" in str(caught.value)
+
+
+@pytest.mark.parametrize("mappings", [None, "load", [dg.AssetSpec("a")]])
+def test_mappings_that_are_no_dict_are_refused(mappings: Any) -> None:  # noqa: ANN401 - of every wrong type
+    with pytest.raises(MappingError, match=r"The tasks of the DAG 'etl' are mapped by .* Give a dict"):
+        assets_with_task_mappings("etl", mappings)
+    with pytest.raises(MappingError, match=r"DAGs are mapped by .* Give a dict"):
+        assets_with_dag_mappings(mappings)
+
+
+@pytest.mark.parametrize("tasks", [TaskHandle("etl", "load"), "load", ["load"], {"dag_id": "etl"}])
+def test_tasks_that_are_no_list_of_tasks_are_refused(tasks: Any) -> None:  # noqa: ANN401 - of every wrong type
+    with pytest.raises(MappingError, match=r"Expected .* TaskHandle\('etl', 'load'\)|Give \[TaskHandle"):
+        assets_with_multiple_task_mappings([dg.AssetSpec("a")], tasks)
 
 
 def test_a_task_mapping_is_json_metadata_of_the_spec() -> None:

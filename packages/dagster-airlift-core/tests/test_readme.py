@@ -6,7 +6,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
+from dagster_airlift_core import AirflowInstanceComponent
+from dagster_airlift_core.component_fields import AssetBelow, NewAsset
 from dagster_airlift_core.testing import FakeAirflow
 
 README = Path(__file__).parents[1] / "README.md"
@@ -25,3 +28,14 @@ def test_the_lines_of_the_readme_peer_and_map(fake: FakeAirflow, monkeypatch: py
     assert len(blocks) == 2
     assert isinstance(names["defs"], dg.Definitions)
     assert keys == {"prod/instance", "prod/dag/etl", "raw", "orders", "lines", "dashboard"}
+
+
+def test_the_yaml_of_the_readme_is_one_of_the_component(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("WEBSERVER_URL", "http://127.0.0.1:9"), ("USERNAME", "u"), ("PASSWORD", "p")):
+        monkeypatch.setenv(f"AIRFLOW_{name}", value)
+    (block,) = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
+
+    read = AirflowInstanceComponent.resolve_from_yaml(yaml.safe_dump(yaml.safe_load(block)["attributes"]))
+
+    found = [of_task.assets for mapping in read.mappings or () for of_task in mapping.task_mappings or ()]
+    assert found == [[NewAsset(dg.AssetSpec("raw")), AssetBelow(dg.AssetKey("orders"))]]

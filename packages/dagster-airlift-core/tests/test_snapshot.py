@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_airlift_core import AirflowSnapshot, SnapshotError, TaskHandle
+from dagster_airlift_core import AirflowFilter, AirflowSnapshot, SnapshotError, TaskHandle
 from dagster_airlift_core.model import AirflowAsset, Dag, ImportProblem, Task
 from dagster_airlift_core.snapshot_file import SnapshotFile
 
@@ -58,6 +58,13 @@ snapshots = st.builds(
     unread=st.dictionaries(ids, text),
     notes=st.lists(text).map(tuple),
     is_airflow_2=st.booleans(),
+    url=text,
+    asked_for=st.builds(
+        AirflowFilter,
+        dag_id_ilike=st.none() | text,
+        airflow_tags=st.none() | st.lists(text),
+        include_stale=st.booleans(),
+    ),
 )
 SNAPSHOT = AirflowSnapshot(
     "prod",

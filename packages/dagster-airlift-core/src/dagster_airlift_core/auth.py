@@ -203,6 +203,24 @@ class RenewedAuthBackend(ABC):
                 self._held = None
 
 
+def given(owner: object, **fields: object) -> None:
+    """Refuse fields that are None, as an environment variable is that is not set.
+
+    Args:
+        owner: What needs them.
+        fields: The fields by name.
+
+    Raises:
+        ValueError: One of them is None.
+    """
+    for name, value in fields.items():
+        if value is None:
+            raise ValueError(
+                f"{type(owner).__name__} has no {name}: it is None. Give one; if it is read from an environment "
+                "variable, as by `{{ env.NAME }}` in YAML, set that variable where the code location loads."
+            )
+
+
 class AirflowTokenAuthBackend(RenewedAuthBackend):
     """A bearer token, or a function that returns one, for any server that takes them.
 
@@ -212,10 +230,14 @@ class AirflowTokenAuthBackend(RenewedAuthBackend):
     Args:
         webserver_url: URL of Airflow's web server, such as `https://airflow.example.com`.
         token: The token, or what returns it; it never shows in logs or in `repr`.
+
+    Raises:
+        ValueError: One of them is None.
     """
 
     def __init__(self, webserver_url: str, token: str | Callable[[], str]) -> None:
         super().__init__()
+        given(self, webserver_url=webserver_url, token=token)
         self._webserver_url = webserver_url.rstrip("/")
         self._token = token
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import base64
 import re
 
-from dagster_airlift_core.auth import TOKEN_PATH, AirflowServer, Credentials, RenewedAuthBackend, access_token
+from dagster_airlift_core.auth import (
+    TOKEN_PATH,
+    AirflowServer,
+    Credentials,
+    RenewedAuthBackend,
+    access_token,
+    given,
+)
 
 LOGIN_PATH = "/login/"
 _CSRF_TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
@@ -25,12 +32,16 @@ class AirflowBasicAuthBackend(RenewedAuthBackend):
         webserver_url: URL of Airflow's web server, such as `https://airflow.example.com`.
         username: User that may read DAGs, runs and task instances.
         password: Password of that user; it never shows in logs or in `repr`.
+
+    Raises:
+        ValueError: One of them is None.
     """
 
     needs_login = True
 
     def __init__(self, webserver_url: str, username: str, password: str) -> None:
         super().__init__()
+        given(self, webserver_url=webserver_url, username=username, password=password)
         self._webserver_url = webserver_url.rstrip("/")
         self._username = username
         self._password = password

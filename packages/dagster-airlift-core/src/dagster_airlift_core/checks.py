@@ -24,6 +24,15 @@ from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.keys import instance_asset_key
 from dagster_airlift_core.loading import Loaded
 
+_CURRENT = "airflow_snapshot_current"
+_IS_CURRENT = (
+    "Whether the definitions show what Airflow had when the code location was loaded, and not an older snapshot or none. "
+    "Reload the code location when Airflow answers."
+)
+_IS_VALID = (
+    "Whether Airflow has the tasks and DAGs that this asset is mapped to. It is there only while one is missing: "
+    "correct the mapping, or bring the task or DAG back, and reload the code location."
+)
 _AT_ONCE = 100
 """Evaluations that one tick of the sensor stores."""
 
@@ -94,7 +103,7 @@ def verdicts(instance: str, loaded: Loaded, drifted: Mapping[AssetKey, Sequence[
 
 
 def _currency(instance: str, loaded: Loaded) -> Verdict:
-    check = AssetCheckKey(instance_asset_key(instance), "airflow_snapshot_current")
+    check = AssetCheckKey(instance_asset_key(instance), _CURRENT)
     if loaded.snapshot is None:
         reason = (
             f"There is no snapshot of the Airflow instance {instance!r}: its DAGs are not shown. "
@@ -150,7 +159,12 @@ def _step(instance: str, number: int, outcomes: Sequence[Verdict]) -> AssetCheck
 
 
 def _spec(outcome: Verdict) -> AssetCheckSpec:
-    return AssetCheckSpec(outcome.check.name, asset=outcome.check.asset_key)
+    is_currency = outcome.check.name == _CURRENT
+    return AssetCheckSpec(
+        outcome.check.name,
+        asset=outcome.check.asset_key,
+        description=_IS_CURRENT if is_currency else _IS_VALID,
+    )
 
 
 def untold(instance: DagsterInstance, outcomes: Sequence[Verdict]) -> Sequence[AssetCheckEvaluation]:

@@ -78,6 +78,24 @@ class AssetBelow(Resolvable):
     by_key: ResolvedAssetKey
 
 
+def resolve_asset(context: ResolutionContext, model: Model) -> NewAsset | AssetBelow:
+    """Return the asset that one entry of a list describes.
+
+    Args:
+        context: What its templates see.
+        model: The YAML of the entry.
+    """
+    kind = NewAsset if isinstance(model, NewAsset.model()) else AssetBelow
+    return kind.resolve_from_model(context, model)
+
+
+# Dagster makes of a list of alternatives alternative lists, each of one kind, unless the entry resolves itself.
+ResolvedAsset: TypeAlias = Annotated[
+    NewAsset | AssetBelow,
+    Resolver(resolve_asset, model_field_type=NewAsset.model() | AssetBelow.model()),
+]
+
+
 @dataclass
 class AirflowTaskMapping(Resolvable):
     """The assets of a task.
@@ -88,7 +106,7 @@ class AirflowTaskMapping(Resolvable):
     """
 
     task_id: str
-    assets: Sequence[NewAsset | AssetBelow]
+    assets: Sequence[ResolvedAsset]
 
 
 @dataclass
@@ -102,7 +120,7 @@ class AirflowDagMapping(Resolvable):
     """
 
     dag_id: str
-    assets: Sequence[NewAsset | AssetBelow] | None = None
+    assets: Sequence[ResolvedAsset] | None = None
     task_mappings: Sequence[AirflowTaskMapping] | None = None
 
 

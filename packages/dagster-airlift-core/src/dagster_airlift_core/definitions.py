@@ -13,7 +13,8 @@ from dagster_airlift_core.assets import Source
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.loading import Loaded, load
-from dagster_airlift_core.mapping import MappableAsset, claimed
+from dagster_airlift_core.mappable import MappableAsset
+from dagster_airlift_core.mapping import claimed
 from dagster_airlift_core.model import AirflowAsset, Dag
 from dagster_airlift_core.peering import Choices, Peer, peered, specs_of
 from dagster_airlift_core.reading import Reading
@@ -56,8 +57,8 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         source_code_retrieval_enabled: Whether the source code of each DAG is shown, which is one
             request for each of them; by default it is not.
         snapshot: Build the definitions of this, and ask Airflow nothing.
-        snapshot_path: File of the last good snapshot; by default one below `$DAGSTER_HOME/airlift`, and
-            none where that is not set.
+        snapshot_path: File of the last good snapshot; by default one below `$DAGSTER_HOME/airlift` for
+            each filter, and none where that is not set. A file of another instance is refused.
         task_assets: Whether each task is an asset as well.
         airflow_asset_key_fn: Chooses the key of an asset of Airflow (a dataset, in Airflow 2); by
             default its whole URI, below the name of the instance. With the key of an asset of yours, that

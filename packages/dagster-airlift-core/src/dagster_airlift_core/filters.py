@@ -21,6 +21,9 @@ class AirflowFilter:
         owners: Owners of which a DAG must have at least one; None for all.
         paused: Whether only paused DAGs are wanted, or only others; None for both.
         include_stale: Whether DAGs are wanted that no file defines any more.
+
+    Raises:
+        ValueError: Tags or owners that are one text instead of several.
     """
 
     dag_id_ilike: str | None = None
@@ -30,6 +33,36 @@ class AirflowFilter:
     owners: Sequence[str] | None = None
     paused: bool | None = None
     include_stale: bool = False
+
+    def __post_init__(self) -> None:
+        """Keep tags and owners as tuples, so that equal filters are equal however they were written."""
+        for name in ("airflow_tags", "owners"):
+            wanted: object = getattr(self, name)
+            if isinstance(wanted, str):
+                raise ValueError(  # noqa: TRY004 - of a configuration, as the other errors of one
+                    f"AirflowFilter({name}={wanted!r}) is a text, and would be taken letter by letter. "
+                    f"Give a list: {name}=[{wanted!r}]."
+                )
+        object.__setattr__(self, "airflow_tags", _frozen(self.airflow_tags))
+        object.__setattr__(self, "owners", _frozen(self.owners))
+
+    def covers(self, other: AirflowFilter) -> bool:
+        """Tell whether everything that another filter admits is admitted by this one, as far as one can see.
+
+        Args:
+            other: The other filter.
+        """
+        return (
+            self.dag_id_ilike in (None, other.dag_id_ilike)
+            and _is_wider(self.airflow_tags, other.airflow_tags)
+            and _is_wider(self.owners, other.owners)
+            and self.paused in (None, other.paused)
+            and (self.include_stale or not other.include_stale)
+            and (not other.retrieve_datasets or self._covers_assets(other))
+        )
+
+    def _covers_assets(self, other: AirflowFilter) -> bool:
+        return self.retrieve_datasets and self.dataset_uri_ilike in (None, other.dataset_uri_ilike)
 
     def admits(self, dag: Dag) -> bool:
         """Tell whether a DAG is wanted.
@@ -54,10 +87,6 @@ class AirflowFilter:
         return self.retrieve_datasets and _is_like(self.dataset_uri_ilike, asset.uri)
 
 
-EVERYTHING = AirflowFilter()
-"""All DAGs that are not stale, and all assets."""
-
-
 def _is_like(pattern: str | None, text: str) -> bool:
     if pattern is None:
         return True
@@ -65,5 +94,17 @@ def _is_like(pattern: str | None, text: str) -> bool:
     return re.search(parts, text, re.IGNORECASE | re.DOTALL) is not None
 
 
+def _frozen(wanted: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if wanted is None else tuple(wanted)
+
+
+def _is_wider(wide: Sequence[str] | None, narrow: Sequence[str] | None) -> bool:
+    return wide is None or (narrow is not None and set(wide) >= set(narrow))
+
+
 def _has_one(wanted: Sequence[str] | None, there: Sequence[str]) -> bool:
     return wanted is None or not set(wanted).isdisjoint(there)
+
+
+EVERYTHING = AirflowFilter()
+"""All DAGs that are not stale, and all assets."""

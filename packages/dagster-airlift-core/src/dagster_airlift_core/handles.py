@@ -1,4 +1,4 @@
-"""Names of DAGs and tasks, and how they become names that Dagster accepts."""
+"""Names of Airflow instances, DAGs and tasks, and how they become names that Dagster accepts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 _VALID_NAME = re.compile(r"[A-Za-z0-9_]+")
+_INSTANCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _LOOKS_DERIVED = re.compile(r".*_[0-9a-f]{8}")
 
 
@@ -40,6 +41,20 @@ class TaskHandle:
     def __str__(self) -> str:
         """Return the DAG id and the task id, as Airflow writes them."""
         return f"{self.dag_id}.{self.task_id}"
+
+
+def instance_name(name: str) -> str:
+    """Return the name of an Airflow instance.
+
+    Raises:
+        ValueError: Dagster would refuse names that are made of it: those of the steps of its checks.
+    """
+    if not _INSTANCE_NAME.fullmatch(name):
+        raise ValueError(
+            f"An Airflow instance cannot have the name {name!r}: it becomes part of asset keys, of which "
+            "Dagster makes names. Give one of the letters A to z, digits, '_', '-' and '.', such as 'prod'."
+        )
+    return name
 
 
 def dagster_name(text: str) -> str:

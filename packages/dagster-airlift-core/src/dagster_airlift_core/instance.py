@@ -23,6 +23,7 @@ from dagster_airlift_core.errors import (
     AirflowUnreachable,
 )
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
+from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
@@ -53,16 +54,18 @@ class AirflowInstance:
 
     Args:
         auth_backend: Where Airflow is, and the credentials.
-        name: Names the instance in asset keys, tags and the sensor: keep it stable.
+        name: Names the instance in asset keys, tags and the sensor: letters, digits, `_`, `-` and `.`; keep
+            it stable.
         http: How HTTP gets there: certificates, proxy, headers.
+
+    Raises:
+        ValueError: The name has other characters, or none.
     """
 
     def __init__(
         self, auth_backend: AirflowAuthBackend, name: str, *, http: HttpOptions = DEFAULT_OPTIONS
     ) -> None:
-        if not name:
-            raise ValueError("An Airflow instance needs a name: it becomes part of asset keys.")
-        self.name = name
+        self.name = instance_name(name)
         self._auth = auth_backend
         self._dag_ids: tuple[str, ...] = ()
         transport = _transport(auth_backend, f"Airflow instance {name!r}", http)

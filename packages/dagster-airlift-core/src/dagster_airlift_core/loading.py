@@ -9,17 +9,20 @@ import logging
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from dagster_airlift_core import _dagster_private
-from dagster_airlift_core.errors import AirflowApiError, AirliftError
+from dagster_airlift_core.errors import AirflowApiError
+from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
-from dagster_airlift_core.snapshot_file import SnapshotFile
+from dagster_airlift_core.snapshot_file import AnotherInstance, SnapshotFile
 
 _VALIDATING = "DAGSTER_IS_DEFS_VALIDATION_CLI"
 _STATE_KEY = "dagster-airlift/snapshot"
+_LONGEST = 100
+"""Characters of the name of a folder; the digest that tells it from others is at its end."""
 _log = logging.getLogger(__name__)
 
 
@@ -58,7 +61,7 @@ def load(reading: Reading, path: Path | None) -> Loaded:
     """Return what Airflow has now, or else the last good snapshot, or else nothing; never an error of Airflow.
 
     A process that runs a step loads the definitions again: it gets what the code server had, without
-    asking anyone.
+    asking anyone. Loads that ask for the same are told apart by their order.
 
     Args:
         reading: How to ask Airflow.
@@ -74,79 +77,108 @@ def load(reading: Reading, path: Path | None) -> Loaded:
             _log.warning("%s Asking Airflow again.", error)
         else:
             _dagster_private.store_state(key, known)
-            return loaded
-    loaded = _loaded(reading, _file(path, name))
+            return replace(loaded, snapshot=loaded.snapshot and reading.chosen(loaded.snapshot))
+    loaded = _loaded(reading, path)
     _dagster_private.store_state(key, loaded.to_state())
     return loaded
 
 
 def state_key(reading: Reading) -> str:
-    """Return a name that differs wherever the content may: by instance, filter, function and sources."""
-    selection = [
-        *astuple(reading.only),
-        _name_of(reading.selects),
-        reading.with_sources,
-        reading.airflow.links.base_url,
-    ]
-    digest = hashlib.sha256(json.dumps(selection, default=list).encode()).hexdigest()[:12]
-    return f"{_STATE_KEY}/{reading.airflow.name}/{digest}"
+    """Return a name that differs wherever what is asked for does: by instance, URL, filter and sources."""
+    return f"{_STATE_KEY}/{reading.airflow.name}/{_digest(reading)}"
 
 
-def _name_of(function: object) -> str:
-    """Return a name of a function that is the same in every process; two lambdas differ by their lines."""
-    parts = [getattr(function, name, "") for name in ("__module__", "__qualname__")]
-    line: object = getattr(getattr(function, "__code__", None), "co_firstlineno", "")
-    return ".".join(map(str, [type(function).__qualname__, *parts, line]))
-
-
-def default_path(key: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+def default_path(reading: Reading, environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return where the last good snapshot is kept, None where nothing outlives the process.
 
+    Each instance has a folder, by its name and URL, and in it a file for each thing that is asked for.
+
     Args:
-        key: State key of the definitions.
+        reading: What is asked for.
         environment: Environment variables.
     """
     home = environment.get("DAGSTER_HOME")
     if not home:
         return None
-    name = hashlib.sha256(key.encode()).hexdigest()[:24]
-    return Path(home) / "airlift" / f"{name}.json"
+    folder = dagster_name(f"{reading.airflow.name} {reading.airflow.links.base_url}")
+    return Path(home) / "airlift" / folder[-_LONGEST:] / f"{_digest(reading)}.json"
 
 
-def _file(path: Path | None, key: str) -> SnapshotFile | None:
-    path = path or default_path(key)
-    return SnapshotFile(path) if path else None
+def _digest(reading: Reading) -> str:
+    asked = [*astuple(reading.only), reading.with_sources, reading.airflow.links.base_url]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
 
 
-def _loaded(reading: Reading, file: SnapshotFile | None) -> Loaded:
-    reading.last, damage = _last(file)
+@dataclass(frozen=True)
+class _Kept:
+    """What a file holds: a snapshot, or a reason why there is none to be had; neither where there is no file."""
+
+    snapshot: AirflowSnapshot | None = None
+    damage: str = ""
+    is_anothers: bool = False
+
+
+def _loaded(reading: Reading, path: Path | None) -> Loaded:
+    own = path or default_path(reading)
+    kept = _last(reading, own, is_default=path is None) if own else _Kept()
+    reading.last = kept.snapshot
     if os.environ.get(_VALIDATING):
-        return Loaded(reading.last, damage or "Definitions are only validated: Airflow is not asked.")
+        return _instead(reading, kept.damage or "Definitions are only validated: Airflow is not asked.")
     try:
         snapshot = reading.snapshot()
     except AirflowApiError as error:
-        why = f"{error} {damage}" if damage else str(error)
+        why = f"{error} {kept.damage}".strip()
         _log.warning("Airflow instance %r could not be read: %s", reading.airflow.name, why)
-        return Loaded(reading.last, why)
-    if file:
-        _keep(file, snapshot)
-    return Loaded(snapshot, _what_is_missing(snapshot))
+        return _instead(reading, why)
+    if kept.is_anothers:
+        _log.warning("The new snapshot is not kept. %s", kept.damage)
+    elif own:
+        _keep(SnapshotFile(own), snapshot)
+    chosen = reading.chosen(snapshot)
+    return Loaded(chosen, _what_is_missing(chosen))
 
 
-def _last(file: SnapshotFile | None) -> tuple[AirflowSnapshot | None, str | None]:
-    if file is None:
-        return None, None
+def _last(reading: Reading, own: Path, *, is_default: bool) -> _Kept:
+    """Return what a file holds; in the default folder, the newest file of another filter where there is none."""
+    others = sorted(own.parent.glob("*.json"), key=_age) if is_default and not own.exists() else []
+    found = [_read(path, reading.airflow.name) for path in (own, *others)]
+    return next((kept for kept in found if kept.snapshot), found[0])
+
+
+def _read(path: Path, instance: str) -> _Kept:
     try:
-        return file.read(), None
-    except AirliftError as error:
-        return None, str(error)
+        return _Kept(SnapshotFile(path).read_of(instance))
+    except AnotherInstance as error:
+        return _Kept(damage=str(error), is_anothers=True)
+    except SnapshotError as error:
+        return _Kept(damage=str(error))
+
+
+def _age(path: Path) -> float:
+    try:
+        return -path.stat().st_mtime
+    except OSError:  # gone since it was listed
+        return 0.0
+
+
+def _instead(reading: Reading, why: str) -> Loaded:
+    """Return the last snapshot with the reason, and with what else is not as it should be with it."""
+    last, url = reading.last, reading.airflow.links.base_url
+    if last is None:
+        return Loaded(None, why)
+    if last.url not in ("", url):
+        why = f"{why} The snapshot was taken at {last.url}, not at {url}."
+    if not last.asked_for.covers(reading.only):
+        why = f"{why} The snapshot was taken with another filter: DAGs and Airflow assets may be missing."
+    return Loaded(reading.chosen(last), why)
 
 
 def _keep(file: SnapshotFile, snapshot: AirflowSnapshot) -> None:
     try:
         file.write(snapshot)
     except OSError as error:
-        _log.warning("The snapshot %s cannot be written: %s. An older one stays.", file.path, error)
+        stays = " An older one stays." if file.path.is_file() else ""
+        _log.warning("The snapshot %s cannot be written: %s.%s", file.path, error, stays)
 
 
 def _what_is_missing(snapshot: AirflowSnapshot) -> str | None:

@@ -13,6 +13,7 @@ from dagster import AssetKey, AssetsDefinition, AssetSpec, JsonMetadataValue, Me
 
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import DagHandle, TaskHandle
+from dagster_airlift_core.mappable import by_id, mappable, task_handle
 from dagster_airlift_core.wire import (
     DAG_ID_FIELD,
     DAG_MAPPING_METADATA_KEY,
@@ -21,7 +22,6 @@ from dagster_airlift_core.wire import (
     TASK_MAPPING_METADATA_KEY,
 )
 
-MappableAsset: TypeAlias = AssetsDefinition | AssetSpec
 _Asset = TypeVar("_Asset", AssetsDefinition, AssetSpec, AssetsDefinition | AssetSpec)
 Handle: TypeAlias = DagHandle | TaskHandle
 
@@ -153,9 +153,10 @@ def assets_with_task_mappings(dag_id: str, task_mappings: Mapping[str, Iterable[
         The assets, of the same kinds, with the mapping in their metadata. The arguments stay as they are.
 
     Raises:
-        MappingError: Two different specs have the same key.
+        MappingError: Something is no list of assets, or two different specs have the same key.
     """
-    return _mapped({TaskHandle(dag_id, task_id): assets for task_id, assets in task_mappings.items()})
+    named = by_id(f"The tasks of the DAG {dag_id!r}", task_mappings)
+    return _mapped({TaskHandle(dag_id, task_id): assets for task_id, assets in named.items()})
 
 
 def assets_with_dag_mappings(dag_mappings: Mapping[str, Iterable[_Asset]]) -> Sequence[_Asset]:
@@ -168,9 +169,10 @@ def assets_with_dag_mappings(dag_mappings: Mapping[str, Iterable[_Asset]]) -> Se
         The assets, of the same kinds, with the mapping in their metadata. The arguments stay as they are.
 
     Raises:
-        MappingError: Two different specs have the same key.
+        MappingError: Something is no list of assets, or two different specs have the same key.
     """
-    return _mapped({DagHandle(dag_id): assets for dag_id, assets in dag_mappings.items()})
+    named = by_id("DAGs", dag_mappings)
+    return _mapped({DagHandle(dag_id): assets for dag_id, assets in named.items()})
 
 
 def assets_with_multiple_task_mappings(
@@ -186,19 +188,17 @@ def assets_with_multiple_task_mappings(
         The assets, of the same kinds, with the mapping in their metadata. The arguments stay as they are.
 
     Raises:
-        MappingError: A task handle lacks its DAG id or task id, or two different specs have the same key.
+        MappingError: Something is no task or no list of assets, or two different specs have the same key.
     """
-    assets = tuple(assets)
-    return _mapped({_task_handle(task): assets for task in task_handles})
-
-
-def _task_handle(task: TaskHandle | Mapping[str, str]) -> TaskHandle:
-    if isinstance(task, TaskHandle):
-        return task
-    try:
-        return TaskHandle(task[DAG_ID_FIELD], task[TASK_ID_FIELD])
-    except KeyError as error:
-        raise MappingError(f"Expected a task like TaskHandle('etl', 'load'), found {task!r}.") from error
+    if isinstance(task_handles, (TaskHandle, str, Mapping)):
+        raise MappingError(
+            f"Expected a list of tasks, found {task_handles!r}. Give [TaskHandle('etl', 'load')]."
+        )
+    tasks = [task_handle(task) for task in task_handles]
+    found = mappable(
+        ", ".join(f"The task {task.task_id!r} of the DAG {task.dag_id!r}" for task in tasks), assets
+    )
+    return _mapped(dict.fromkeys(tasks, found))
 
 
 def _mapped(assets_of: Mapping[Handle, Iterable[_Asset]]) -> Sequence[_Asset]:
@@ -206,7 +206,7 @@ def _mapped(assets_of: Mapping[Handle, Iterable[_Asset]]) -> Sequence[_Asset]:
     found: dict[object, _Asset] = {}
     entries: dict[object, list[MappingEntry]] = defaultdict(list)
     for handle, assets in assets_of.items():
-        for asset in assets:
+        for asset in mappable(handle, assets):
             identity = asset.key if isinstance(asset, AssetSpec) else id(asset)
             known = found.setdefault(identity, asset)
             if known is not asset and known != asset:

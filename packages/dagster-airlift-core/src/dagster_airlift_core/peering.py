@@ -22,6 +22,7 @@ from dagster_airlift_core.assets import (
 from dagster_airlift_core.automation import automation_of
 from dagster_airlift_core.checks import asset_checks, verdicts
 from dagster_airlift_core.drift import drift, drift_by_asset
+from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.keys import dag_asset_key
@@ -29,7 +30,7 @@ from dagster_airlift_core.lineage import Edges, Lineage, lineage_order
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
 from dagster_airlift_core.model import AirflowAsset
-from dagster_airlift_core.sensor import airflow_sensor
+from dagster_airlift_core.sensor import airflow_sensor, sensor_name
 
 _SHOWN = 20
 _log = logging.getLogger(__name__)
@@ -160,8 +161,10 @@ def peered(airflow: AirflowInstance, defs: Definitions, loaded: Loaded, choices:
         choices: What was chosen.
 
     Raises:
-        MappingError: The mapping metadata of an asset is not of the form that we write.
+        MappingError: The mapping metadata of an asset is not of the form that we write, or the instance is
+            in your definitions already.
     """
+    _refuse_twice(airflow.name, defs)
     instance = instance_asset_spec(airflow.name, airflow.links, loaded.snapshot)
     if loaded.snapshot is None:
         yours = map_specs(defs, lambda spec: claimed(spec, airflow.name))
@@ -176,6 +179,14 @@ def peered(airflow: AirflowInstance, defs: Definitions, loaded: Loaded, choices:
     mapping = peer.mapping.with_dag_assets(peer.dag_keys)
     ours = [instance, *peer.dag_specs, *peer.other_specs]
     return _composed(airflow, yours, loaded, choices, mapping, ours, drift_by_asset(peer.mapping, drifted))
+
+
+def _refuse_twice(instance: str, defs: Definitions) -> None:
+    if any(sensor.name == sensor_name(instance) for sensor in defs.sensors or ()):
+        raise MappingError(
+            f"The Airflow instance {instance!r} is in these definitions already. Peer it once, with all assets "
+            "that are mapped to it, or give the other one a name of its own."
+        )
 
 
 def _described(defs: Definitions, source: Source, airflow_assets: AirflowAssets) -> Definitions:

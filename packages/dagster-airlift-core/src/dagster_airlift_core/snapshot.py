@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from dagster_airlift_core.errors import AirliftError
+from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.model import AirflowAsset, Dag, ImportProblem, Task
 from dagster_airlift_core.task_table import TaskTable
@@ -42,6 +43,8 @@ class AirflowSnapshot:
         unread: DAGs whose tasks are not known, and why.
         notes: What else could not be read, and why.
         is_airflow_2: Whether it was an Airflow 2, whose UI has other pages.
+        url: URL of the web server that was asked, empty where that is not known.
+        asked_for: The filter that it was asked with.
     """
 
     instance: str
@@ -54,6 +57,8 @@ class AirflowSnapshot:
     unread: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
     is_airflow_2: bool = False
+    url: str = ""
+    asked_for: AirflowFilter = EVERYTHING
 
     def task_ids(self, dag_id: str) -> tuple[str, ...]:
         """Return the ids of the tasks of a DAG, sorted.
@@ -91,17 +96,12 @@ class AirflowSnapshot:
             dag_ids: Ids of the DAGs to keep.
         """
         kept = self.dags.keys() & set(dag_ids)
-        return AirflowSnapshot(
-            self.instance,
-            self.taken_at,
-            {dag_id: dag for dag_id, dag in self.dags.items() if dag_id in kept},
-            {handle: task for handle, task in self.tasks.items() if handle.dag_id in kept},
-            self.assets,
-            self.import_problems,
-            {dag_id: source for dag_id, source in self.sources.items() if dag_id in kept},
-            {dag_id: why for dag_id, why in self.unread.items() if dag_id in kept},
-            self.notes,
-            self.is_airflow_2,
+        return replace(
+            self,
+            dags={dag_id: dag for dag_id, dag in self.dags.items() if dag_id in kept},
+            tasks={handle: task for handle, task in self.tasks.items() if handle.dag_id in kept},
+            sources={dag_id: source for dag_id, source in self.sources.items() if dag_id in kept},
+            unread={dag_id: why for dag_id, why in self.unread.items() if dag_id in kept},
         )
 
     def to_json(self) -> str:
@@ -118,6 +118,8 @@ class AirflowSnapshot:
             "unread": dict(self.unread),
             "notes": list(self.notes),
             "is_airflow_2": self.is_airflow_2,
+            "url": self.url,
+            "asked_for": asdict(self.asked_for),
         }
         return json.dumps(written, separators=(",", ":"), sort_keys=True)
 
@@ -158,6 +160,8 @@ def _read(fields: Mapping[str, Any]) -> AirflowSnapshot:
         unread=_texts_by_id(fields["unread"]),
         notes=tuple(_text(note) for note in fields["notes"]),
         is_airflow_2=bool(fields["is_airflow_2"]),
+        url=_text(fields.get("url", "")),
+        asked_for=AirflowFilter(**fields.get("asked_for", {})),
     )
 
 

@@ -15,6 +15,10 @@ from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
 _FORMAT = "airflow-snapshot"
 
 
+class AnotherInstance(SnapshotError):
+    """A file with the snapshot of another Airflow instance than the one that is meant."""
+
+
 @dataclass(frozen=True)
 class SnapshotFile:
     """A file that holds one snapshot after a line with its checksum.
@@ -44,6 +48,24 @@ class SnapshotFile:
         if head != _head(body):
             raise SnapshotError(f"The snapshot {self.path} is damaged: its checksum does not fit. Delete it.")
         return AirflowSnapshot.from_json(body.decode())
+
+    def read_of(self, instance: str) -> AirflowSnapshot | None:
+        """Return the snapshot of one Airflow instance, None where there is no file.
+
+        Args:
+            instance: Name of the Airflow instance.
+
+        Raises:
+            AnotherInstance: It is a snapshot of another one.
+            SnapshotError: As for `read`.
+        """
+        snapshot = self.read()
+        if snapshot and snapshot.instance != instance:
+            raise AnotherInstance(
+                f"The snapshot {self.path} is of the Airflow instance {snapshot.instance!r}, not of {instance!r}. "
+                "Give each instance a snapshot_path of its own, or delete the file."
+            )
+        return snapshot
 
     def write(self, snapshot: AirflowSnapshot) -> None:
         """Replace the snapshot.
