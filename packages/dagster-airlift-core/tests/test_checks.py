@@ -55,6 +55,21 @@ def test_each_check_says_what_it_checks(airflow: AirflowInstance) -> None:
     assert "tasks and DAGs that this asset is mapped to" in specs["airflow_mapping_valid__prod"]
 
 
+def test_a_drifted_asset_whose_key_no_check_can_have_does_not_stop_the_location(
+    airflow: AirflowInstance,
+) -> None:
+    defs = peered(airflow, None, *assets_with_task_mappings("etl", {"gone": [dg.AssetSpec("a b")]}))
+
+    repository = defs.get_repository_def()
+
+    assert (
+        repository.assets_defs_by_key[dg.AssetKey("a b")]
+        .specs_by_key[dg.AssetKey("a b")]
+        .tags["airlift/status"]
+        == "missing"
+    )
+
+
 def test_a_drifted_mapping_is_told_once_and_again_when_it_differs(
     fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
 ) -> None:

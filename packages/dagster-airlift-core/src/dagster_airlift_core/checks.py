@@ -85,7 +85,7 @@ class Verdict:
 
 
 def verdicts(instance: str, loaded: Loaded, drifted: Mapping[AssetKey, Sequence[str]]) -> Sequence[Verdict]:
-    """Return the outcomes for an Airflow instance: one of its own, and one for each drifted asset.
+    """Return the outcomes for an Airflow instance: one of its own, and one for each drifted asset that can have one.
 
     Args:
         instance: Name of the Airflow instance.
@@ -98,8 +98,14 @@ def verdicts(instance: str, loaded: Loaded, drifted: Mapping[AssetKey, Sequence[
         *(
             Verdict(AssetCheckKey(key, name), passed=False, reason=" ".join(sentences))
             for key, sentences in drifted.items()
+            if _can_be_checked(key)
         ),
     ]
+
+
+def _can_be_checked(key: AssetKey) -> bool:
+    """Whether Dagster can name the output of a check after an asset; others are told by warning and tag alone."""
+    return all(re.fullmatch(r"[A-Za-z0-9_.-]+", part) for part in key.path)
 
 
 def _currency(instance: str, loaded: Loaded) -> Verdict:
