@@ -82,7 +82,7 @@ def test_dagster_dbt_comes_with_an_extra_alone(wheels: dict[str, zipfile.ZipFile
     asked = metadata(wheels["dagster_airlift_dbt"]).get_all("Requires-Dist", [])
 
     assert [line for line in asked if "dbt" in line.removeprefix("dagster-airlift")] == [
-        "dagster-dbt>=0.29.0; extra == 'migrate'"
+        "dagster-dbt>=0.29.8; extra == 'migrate'"
     ]
 
 
