@@ -1,0 +1,40 @@
+"""What may know more precisely than Airflow what a finished task did to its assets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol, TypeAlias
+
+from dagster import AssetCheckEvaluation, AssetKey, AssetMaterialization, AssetObservation
+
+from dagster_airlift_core.instance import AirflowInstance
+from dagster_airlift_core.model import TaskInstance
+
+TaskEvent: TypeAlias = AssetMaterialization | AssetObservation | AssetCheckEvaluation
+"""What a finished task may have done: built an asset, failed at one, or tested one."""
+
+
+class TaskResults(Protocol):
+    """Knows what a finished task did, asset by asset: dbt's run results, a log, a store."""
+
+    def events_of(
+        self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[AssetKey]
+    ) -> Sequence[TaskEvent] | None:
+        """Return what a finished task did to the assets that are mapped to it.
+
+        It is asked once for each try that ended, well or not. Identity, partition and what Airflow says of the
+        try are added to what it returns.
+
+        Args:
+            airflow: The Airflow instance, for what else it is to be asked.
+            instances: The finished try; for a dynamically mapped task all of its instances.
+            keys: Keys of the assets that are mapped to the task.
+
+        Returns:
+            The events, in their order; None where nothing is known beyond the state of the task, so that a success
+            stands for all of its assets.
+
+        Raises:
+            AirliftError: It cannot be told now. The task is set aside, named, and asked for again by the next sweep.
+        """
+        ...
