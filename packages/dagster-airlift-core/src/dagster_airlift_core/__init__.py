@@ -22,7 +22,7 @@ from dagster_airlift_core.mapping import (
     assets_with_multiple_task_mappings,
     assets_with_task_mappings,
 )
-from dagster_airlift_core.model import AirflowAsset, Dag
+from dagster_airlift_core.model import AirflowAsset, Dag, DagRun
 from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "AirliftError",
     "Dag",
     "DagHandle",
+    "DagRun",
     "HttpOptions",
     "MappingError",
     "SnapshotError",

@@ -16,6 +16,7 @@ from dagster_airlift_core.loading import Loaded, load
 from dagster_airlift_core.mappable import MappableAsset
 from dagster_airlift_core.mapping import claimed
 from dagster_airlift_core.model import AirflowAsset, Dag
+from dagster_airlift_core.partitions import PartitionKeyFn, PartitionSource
 from dagster_airlift_core.peering import Choices, Peer, peered, specs_of
 from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.snapshot import AirflowSnapshot
@@ -34,6 +35,8 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
     snapshot_path: str | Path | None = None,
     task_assets: bool = False,
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None,
+    partition_source: PartitionSource = "data_interval_start",
+    partition_key_fn: PartitionKeyFn | None = None,
 ) -> Definitions:
     """Peer an Airflow instance: an asset for each DAG, your mapped assets, and a sensor that observes.
 
@@ -63,12 +66,18 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         airflow_asset_key_fn: Chooses the key of an asset of Airflow (a dataset, in Airflow 2); by
             default its whole URI, below the name of the instance. With the key of an asset of yours, that
             one is mapped to the tasks that produce it.
+        partition_source: Which moment of a DAG run names the partition of partitioned assets, where Airflow's own
+            partition key does not: `data_interval_start`, `data_interval_end`, `logical_date` or `run_after`. The
+            one that `proxying_to_dagster` is given, so that proxied and observed tasks agree.
+        partition_key_fn: Names the partition of an asset that a DAG run is for, None for none, instead of these
+            rules. What it raises sets the event aside: it is asked again by the next pass over the last two days.
 
     Returns:
         Definitions with the DAG assets, everything in `defs`, the checks, and the sensor.
 
     Raises:
         MappingError: The mapping metadata of an asset is not of the form that we write.
+        ValueError: There is no such `partition_source`.
     """
     if snapshot:
         loaded = Loaded(snapshot)
@@ -85,6 +94,8 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         default_sensor_status=default_sensor_status or DefaultSensorStatus.RUNNING,
         task_assets=task_assets,
         airflow_asset_key_fn=airflow_asset_key_fn,
+        partition_source=partition_source,
+        partition_key_fn=partition_key_fn,
     )
     return peered(airflow_instance, defs or Definitions(), loaded, choices)
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from dagster import AssetKey, AssetMaterialization, MetadataValue, TimestampMetadataValue
+from dagster import AssetKey, AssetMaterialization, MetadataValue, MultiPartitionKey, TimestampMetadataValue
 
-from dagster_airlift_core._dagster_private import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
+from dagster_airlift_core._dagster_private import (
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+    DIMENSION_TAG_PREFIX,
+)
 from dagster_airlift_core._dialect import Links
 from dagster_airlift_core.model import ENDED_WELL, SUCCESS, DagRun, TaskInstance
 from dagster_airlift_core.wire import launch_key
@@ -29,21 +33,43 @@ class Success:
         event_id: At most 64 characters; equal for the same success, whenever it is seen.
         ended_at: When it ended by Airflow's clock, None where Airflow does not know.
         metadata: Metadata of each event.
+        of: The task instance or DAG run, of a mapped task the instance that was the last.
         launch_keys: One key for each Dagster run that may have done the work, none for DAG runs.
     """
 
     event_id: str
     ended_at: datetime | None
     metadata: Metadata
+    of: TaskInstance | DagRun
     launch_keys: frozenset[str] = frozenset()
 
-    def materialization(self, key: AssetKey) -> AssetMaterialization:
-        """Return the event for one asset."""
+    def materialization(self, key: AssetKey, partition: str | None = None) -> AssetMaterialization:
+        """Return the event for one asset.
+
+        Args:
+            key: Its key.
+            partition: The key of the partition that was materialized, None for none.
+        """
         return AssetMaterialization(
             asset_key=key,
             metadata=self.metadata,
-            tags={DATA_VERSION_TAG: self.event_id, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"},
+            partition=partition,
+            tags={
+                DATA_VERSION_TAG: self.event_id,
+                DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+                **dimension_tags(partition),
+            },
         )
+
+
+def dimension_tags(partition: str | None) -> Mapping[str, str]:
+    """Return the tags by which Dagster knows the dimensions of a partition, none where it has no dimensions.
+
+    Args:
+        partition: The key of the partition.
+    """
+    dimensions = partition.keys_by_dimension if isinstance(partition, MultiPartitionKey) else {}
+    return {f"{DIMENSION_TAG_PREFIX}{name}": key for name, key in dimensions.items()}
 
 
 def task_success(name: str, links: Links, instance: TaskInstance) -> Success:
@@ -52,6 +78,7 @@ def task_success(name: str, links: Links, instance: TaskInstance) -> Success:
         event_id=_digest("task", name, instance.id),
         ended_at=instance.ended_at,
         metadata=_task_metadata(name, links, instance),
+        of=instance,
         launch_keys=frozenset({_launch_key(name, instance)}),
     )
 
@@ -69,6 +96,7 @@ def mapped_task_success(name: str, links: Links, instances: Sequence[TaskInstanc
         event_id=_digest("mapped task", name, *(instance.id for instance in good)),
         ended_at=last.ended_at,
         metadata={**_task_metadata(name, links, last), "Mapped Instances": len(good)},
+        of=last,
         launch_keys=frozenset(_launch_key(name, instance) for instance in good),
     )
 
@@ -82,7 +110,9 @@ def dag_success(name: str, links: Links, run: DagRun) -> Success:
         metadata={
             **_metadata(name, links, run.dag_id, run.run_id),
             **_times(run.started_at, run.ended_at, run.duration),
+            **_logical_date(run.logical_date),
         },
+        of=run,
     )
 
 
@@ -95,6 +125,7 @@ def _task_metadata(name: str, links: Links, instance: TaskInstance) -> Metadata:
         **({"Operator": instance.operator} if instance.operator else {}),
         "Task Logs": MetadataValue.url(links.task_instance(instance)),
         **_times(instance.started_at, instance.ended_at, instance.duration),
+        **_logical_date(instance.logical_date),
     }
 
 
@@ -117,6 +148,10 @@ def _times(start: datetime | None, end: datetime | None, duration: timedelta | N
     if duration is not None:
         times["Duration"] = duration.total_seconds()
     return times
+
+
+def _logical_date(instant: datetime | None) -> Metadata:
+    return {"Logical Date": TimestampMetadataValue(instant.timestamp())} if instant else {}
 
 
 def _launch_key(name: str, instance: TaskInstance) -> str:

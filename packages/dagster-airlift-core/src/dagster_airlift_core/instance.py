@@ -13,13 +13,13 @@ from difflib import get_close_matches
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
 from dagster_airlift_core._http import CONNECTIONS, HttpClient
+from dagster_airlift_core._listing import pages, whole
 from dagster_airlift_core._outage import Outage
 from dagster_airlift_core._transport import Transport
 from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
 from dagster_airlift_core.errors import (
     AirflowApiError,
     AirflowNotFound,
-    AirflowPayloadError,
     AirflowUnreachable,
 )
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
@@ -27,12 +27,12 @@ from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
-    BadRow,
     Dag,
     DagRun,
     ImportProblem,
     Page,
     Row,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -229,39 +229,41 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them.
         """
-        token: str | None = None
-        while True:
-            page = self._dialect.instances_of_task(self._conversation.ask, dag_id, run_id, task_id, token)
-            yield page
-            token = page.next_page
-            if token is None:
-                return
+        dialect, ask = self._dialect, self._conversation.ask
+        return pages(lambda token: dialect.instances_of_task(ask, dag_id, run_id, task_id, token))
+
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Return the moment by which the DAG run of a task instance is found in a span.
+
+        Args:
+            instance: The task instance.
+
+        Returns:
+            When the run was due, of Airflow 2 its logical date; None where Airflow does not tell.
+
+        Raises:
+            AirflowApiError: Not reachable, or not Airflow.
+        """
+        return self._dialect.due(instance)
+
+    def dag_runs_due(self, span: Span) -> Iterator[Page[DagRun]]:
+        """Yield the pages of the DAG runs of a span, in whatever state.
+
+        Args:
+            span: Which ones.
+
+        Raises:
+            AirflowApiError: Airflow did not give them.
+        """
+        dialect, ask = self._dialect, self._conversation.ask
+        return pages(lambda token: dialect.dag_runs_due(ask, span, token))
 
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
 
     def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
-        """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted."""
-        rows: list[Row] = []
-        bad: list[BadRow] = []
-        received = 0
-        last: tuple[Row, ...] = ()
-        while True:
-            page = ask(received)
-            if not page.received:
-                return Page(tuple(rows), tuple(bad), received, None)
-            if page.rows and page.rows == last:
-                url = self._conversation.base_url
-                message = (
-                    f"Airflow instance {self.name!r} at {url} gives the same rows again and again, whatever page is "
-                    "asked for. Something before it drops or does not look at the query: let that pass."
-                )
-                raise AirflowPayloadError(message, method="GET", url=url)
-            last = page.rows
-            received += page.received
-            rows.extend(page.rows)
-            bad.extend(page.bad_rows)
+        return whole(ask, f"Airflow instance {self.name!r}", self._conversation.base_url)
 
     @contextmanager
     def _knowing_pages(self) -> Generator[None]:

@@ -30,6 +30,7 @@ from dagster_airlift_core.lineage import Edges, Lineage, lineage_order
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
 from dagster_airlift_core.model import AirflowAsset
+from dagster_airlift_core.partitions import Partitioning, PartitionKeyFn, PartitionSource
 from dagster_airlift_core.sensor import airflow_sensor, sensor_name
 
 _SHOWN = 20
@@ -45,12 +46,16 @@ class Choices:
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
         task_assets: Whether each task is an asset as well.
         airflow_asset_key_fn: Chooses the key of an asset of Airflow; None for its whole URI.
+        partition_source: Which moment of a DAG run names the partition of partitioned assets.
+        partition_key_fn: Names the partition instead; None for the rules.
     """
 
     sensor_minimum_interval_seconds: int = 30
     default_sensor_status: DefaultSensorStatus = DefaultSensorStatus.RUNNING
     task_assets: bool = False
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None
+    partition_source: PartitionSource = "data_interval_start"
+    partition_key_fn: PartitionKeyFn | None = None
 
 
 @dataclass(frozen=True)
@@ -213,13 +218,15 @@ def _composed(
     taken = {spec.key for spec in specs_of(yours)}
     ours = [spec for spec in ours if spec.key not in taken]
     outcomes = verdicts(airflow.name, loaded, drifted)
+    all_specs = [*specs_of(yours), *ours]
     sensor = airflow_sensor(
         airflow=airflow,
         mapping=mapping,
-        order=lineage_order([*specs_of(yours), *ours]),
+        order=lineage_order(all_specs),
         minimum_interval_seconds=choices.sensor_minimum_interval_seconds,
         default_status=choices.default_sensor_status,
         outcomes=outcomes,
+        partitioning=Partitioning.of(all_specs, choices.partition_source, choices.partition_key_fn),
     )
     checks = asset_checks(airflow.name, outcomes)
     return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=[sensor]))

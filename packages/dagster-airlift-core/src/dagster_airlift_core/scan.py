@@ -6,18 +6,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from logging import Logger
 from typing import Protocol
 
 from dagster import AssetKey, AssetMaterialization
 
 from dagster_airlift_core.cursor import Cursor, Kind, Scan
-from dagster_airlift_core.errors import AirflowApiError, AirflowNotFound
+from dagster_airlift_core.errors import AirflowApiError, AirflowNotFound, PartitionError
 from dagster_airlift_core.events import Success, dag_success, mapped_task_success, task_success
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.model import ENDED_WELL, SUCCESS, DagRun, Page, TaskInstance
+from dagster_airlift_core.partitions import Partitioning
+from dagster_airlift_core.placing import Placer
 
 MAX_EVENTS = 200
 NO_NEW_PAGE_AFTER = 10.0
@@ -61,6 +64,7 @@ class Tick:
         order: A number for each asset, larger than those of the assets it reads.
         events_of: Dagster's own history.
         log: The log of the tick.
+        partitioning: How the assets are partitioned.
         clock: Seconds of a clock that never goes back.
     """
 
@@ -69,6 +73,7 @@ class Tick:
     order: Mapping[AssetKey, int]
     events_of: EventLog
     log: Logger
+    partitioning: Partitioning = field(default_factory=Partitioning)
     clock: Callable[[], float] = time.monotonic
 
     _found: dict[tuple[AssetKey, str], tuple[datetime, AssetMaterialization]] = field(
@@ -78,6 +83,10 @@ class Tick:
     _set_aside: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _restarted: set[Kind] = field(default_factory=set[Kind], init=False)
     _rows: int = field(default=0, init=False)
+
+    @cached_property
+    def _placer(self) -> Placer:
+        return Placer(self.airflow, self.mapping, self.partitioning)
 
     def observe(self, cursor: Cursor) -> Observed:
         """Read on from the cursor until there is nothing left or the budget is spent.
@@ -121,6 +130,7 @@ class Tick:
         self._set_aside.update({str(bad): None for bad in page.bad_rows})
         names = [_name(row) for row in page.rows]
         first = names.index(scan.after) + 1 if scan.after in names else 0
+        self._placer.expect(page.rows[first:])
         for row, name in zip(page.rows[first:], names[first:], strict=True):
             if not self._take(row):
                 return scan
@@ -198,7 +208,12 @@ class Tick:
         for key in new:
             if self._is_full:
                 return False
-            event = success.materialization(key)
+            try:
+                event = success.materialization(key, self._placer.partition_key(key, success.of))
+            except PartitionError as error:
+                self._set_aside[str(error)] = None
+                self.log.warning("%s", error, exc_info=error)
+                continue
             self._found[key, success.event_id] = (success.ended_at or _EARLIEST, event)
         return True
 
@@ -213,10 +228,9 @@ class Tick:
 
     def _tell(self) -> None:
         if self._set_aside:
-            shown = "; ".join(list(self._set_aside)[:_SHOWN])
-            more = len(self._set_aside) - _SHOWN
-            tail = f"; and {more} more" if more > 0 else ""
-            self.log.warning("Set aside, everything else was observed: %s%s.", shown, tail)
+            self.log.warning("Set aside, everything else was observed: %s.", _shown(self._set_aside))
+        if self._placer.unplaced:
+            self.log.warning("Observed without a partition: %s.", _shown(self._placer.unplaced))
 
     def _summary(self, cursor: Cursor) -> str:
         name = f"Airflow instance {cursor.instance!r}"
@@ -225,6 +239,12 @@ class Tick:
             since = cursor.recent.window.since
             return f"{name}: {self._rows} rows read; still reading what changed since {since:%Y-%m-%d %H:%M:%S}Z.{rest}"
         return f"{name}: {self._rows} rows read; observed up to {cursor.watermark:%Y-%m-%d %H:%M:%S}Z.{rest}"
+
+
+def _shown(sentences: Iterable[str]) -> str:
+    told = list(sentences)
+    more = len(told) - _SHOWN
+    return "; ".join(told[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _name(row: TaskInstance | DagRun) -> str:

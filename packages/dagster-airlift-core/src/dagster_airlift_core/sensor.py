@@ -14,6 +14,7 @@ from dagster import (
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
+    partition_loading_context,
 )
 
 from dagster_airlift_core import _dagster_private
@@ -23,6 +24,7 @@ from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
+from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.scan import Tick
 from dagster_airlift_core.wire import LAUNCH_KEY_TAG
 
@@ -40,6 +42,7 @@ def airflow_sensor(
     minimum_interval_seconds: int,
     default_status: DefaultSensorStatus,
     outcomes: Sequence[Verdict] = (),
+    partitioning: Partitioning | None = None,
 ) -> SensorDefinition:
     """Return the sensor that records in Dagster what succeeded in an Airflow instance.
 
@@ -53,13 +56,16 @@ def airflow_sensor(
         minimum_interval_seconds: Seconds between two ticks.
         default_status: Whether the sensor runs before anyone has switched it on.
         outcomes: What asset checks say; a tick tells what is new, also when Airflow cannot be read.
+        partitioning: How the assets are partitioned, None when none of them is.
     """
 
     def tick(context: SensorEvaluationContext) -> SensorResult:
         log = DagsterEventLog(context.instance)
         news = untold(context.instance, outcomes)
         try:
-            observed = Tick(airflow, mapping, order, log, context.log).observe(_cursor(context, airflow.name))
+            one = Tick(airflow, mapping, order, log, context.log, partitioning or Partitioning())
+            with partition_loading_context(dynamic_partitions_store=context.instance):
+                observed = one.observe(_cursor(context, airflow.name))
         except AirflowApiError as error:
             if not news:
                 raise

@@ -202,6 +202,8 @@ def _task_instance(row: Mapping[str, Any], identity: str) -> TaskInstance:
         operator=_optional(row, "operator_name") or _optional(row, "operator"),
         started_at=_instant(row, "start_date"),
         ended_at=_instant(row, "end_date"),
+        logical_date=_logical_date(row),
+        run_after=_instant(row, "run_after"),
     )
 
 
@@ -212,7 +214,18 @@ def _dag_run(row: Mapping[str, Any]) -> DagRun:
         state=_optional(row, "state"),
         started_at=_instant(row, "start_date"),
         ended_at=_instant(row, "end_date"),
+        logical_date=_logical_date(row),
+        data_interval_start=_instant(row, "data_interval_start"),
+        data_interval_end=_instant(row, "data_interval_end"),
+        run_after=_instant(row, "run_after"),
+        partition_key=_optional(row, "partition_key"),
+        partition_date=_instant(row, "partition_date"),
     )
+
+
+def _logical_date(row: Mapping[str, Any]) -> datetime | None:
+    """Return the logical date, which task instances of Airflow 2 know by its older name."""
+    return _instant(row, "logical_date") or _instant(row, "execution_date")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from dagster_airlift_core._dialect import reading
 from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern
@@ -17,6 +19,7 @@ from dagster_airlift_core.model import (
     ImportProblem,
     Page,
     Row,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -94,15 +97,34 @@ class VersionOne:
 
         They are sorted by map index, and none of them ever goes away: an offset misses nothing.
         """
-        if page is not None and not page.isdecimal():
-            raise UnknownPage(f"no page begins at {page!r}")
-        offset = int(page or 0)
         parts = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "listMapped")
-        request = get(API, *parts, query=[PAGE, ("offset", str(offset))])
-        found = ask(request, reading.numbered_task_instances_page)
-        read = offset + found.received
-        is_last = not found.received or read == found.total
-        return replace(found, next_page=None if is_last else str(read))
+        return _by_offset(ask, parts, [], reading.numbered_task_instances_page, page)
+
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Tell the logical date of the DAG run of a task instance, by which it is found."""
+        return instance.logical_date
+
+    def dag_runs_due(self, ask: Ask, span: Span, page: str | None) -> Page[DagRun]:
+        """Ask for a page of the DAG runs whose logical dates lie in a span, by their number: new ones come last."""
+        query = [
+            ("execution_date_gte", span.first.isoformat()),
+            ("execution_date_lte", span.last.isoformat()),
+            ("order_by", "id"),
+        ]
+        return _by_offset(ask, ("dags", span.dag_id or "~", "dagRuns"), query, reading.dag_runs_page, page)
+
+
+def _by_offset(
+    ask: Ask, parts: Iterable[str], query: Query, read: Callable[[object], Page[Row]], page: str | None
+) -> Page[Row]:
+    """Ask for a page of a list whose order never changes; its token is a number of rows."""
+    if page is not None and not page.isdecimal():
+        raise UnknownPage(f"no page begins at {page!r}")
+    offset = int(page or 0)
+    found = ask(get(API, *parts, query=[*query, PAGE, ("offset", str(offset))]), read)
+    upto = offset + found.received
+    is_last = not found.received or upto == found.total
+    return replace(found, next_page=None if is_last else str(upto))
 
 
 def _rows_after(offset: int, order: str) -> Query:

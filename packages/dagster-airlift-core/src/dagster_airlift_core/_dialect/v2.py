@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from dagster_airlift_core._dialect import reading
 from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern
 from dagster_airlift_core._dialect.port import Ask
@@ -14,6 +16,7 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -74,6 +77,16 @@ class VersionTwo:
         query = [("task_id", task_id), *_keyset(page)]
         request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
         return ask(request, reading.task_instances_page)
+
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Tell when the DAG run of a task instance was due."""
+        return instance.run_after
+
+    def dag_runs_due(self, ask: Ask, span: Span, page: str | None) -> Page[DagRun]:
+        """Ask for a page of the DAG runs that were due in a span: that has an index, in one DAG and in all."""
+        due = [("run_after_gte", span.first.isoformat()), ("run_after_lte", span.last.isoformat())]
+        request = get(API, "dags", span.dag_id or "~", "dagRuns", query=[*due, *_keyset(page)])
+        return ask(request, reading.dag_runs_page)
 
 
 def _rows_after(offset: int, order: str) -> Query:

@@ -53,8 +53,16 @@ def matches(row: Row, query: Query) -> bool:
         ("state" not in query or state in query["state"])
         and _instant(query, "updated_at_gte", _PAST) <= row.updated_at
         and row.updated_at <= _instant(query, "updated_at_lte", _FUTURE)
-        and _instant(query, "run_after_gte", _PAST) <= due
+        and _instant(query, "run_after_gte", _PAST) <= due <= _instant(query, "run_after_lte", _FUTURE)
+        and _instant(query, "execution_date_gte", _PAST) <= datetime.fromisoformat(logical_date(row.payload))
+        and datetime.fromisoformat(logical_date(row.payload))
+        <= _instant(query, "execution_date_lte", _FUTURE)
     )
+
+
+def logical_date(payload: Mapping[str, Any]) -> str:
+    """Return the logical date of a run or task instance in Airflow 2, where there is none that has none."""
+    return str(payload["logical_date"] or payload["run_after"])
 
 
 def _instant(query: Query, name: str, otherwise: datetime) -> datetime:

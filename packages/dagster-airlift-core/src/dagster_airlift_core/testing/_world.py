@@ -151,7 +151,14 @@ class World:
         del self.dags[dag_id], self.tasks[dag_id]
 
     def set_run(
-        self, dag_id: str, run_id: str, state: str = "success", *, run_after: datetime | None = None
+        self,
+        dag_id: str,
+        run_id: str,
+        state: str = "success",
+        *,
+        run_after: datetime | None = None,
+        interval: tuple[datetime, datetime] | None = None,
+        partition: tuple[str, datetime | None] | None = None,
     ) -> None:
         """Give a DAG run a state now; a run that does not exist yet is created.
 
@@ -160,13 +167,20 @@ class World:
             run_id: DAG run id.
             state: State of the run.
             run_after: When the run was due, by default now; a known run keeps its own.
+            interval: Where its data interval begins and ends, the logical date being its begin; None for a run that
+                has neither, which Airflow 2 gives an empty one at the time when it was due. A known run keeps its own.
+            partition: Key and date of the partition that it is for, of which Airflow 2 knows nothing.
         """
         known = self.runs.get((dag_id, run_id))
         payload: dict[str, Any] = {
             "dag_run_id": run_id,
             "dag_id": dag_id,
             "run_type": "manual",
-            "logical_date": None,
+            "logical_date": text_of(interval[0]) if interval else None,
+            "data_interval_start": text_of(interval[0]) if interval else None,
+            "data_interval_end": text_of(interval[1]) if interval else None,
+            "partition_key": partition[0] if partition else None,
+            "partition_date": text_of(partition[1]) if partition and partition[1] else None,
             "conf": {"secret": "not for Dagster"},
             "run_after": text_of(run_after or self.now),
             "start_date": text_of(self.now),
@@ -249,6 +263,7 @@ class World:
             "start_date": text_of(self.now),
             "end_date": None,
             "run_after": self.runs[dag_id, run_id].payload["run_after"],
+            "logical_date": self.runs[dag_id, run_id].payload["logical_date"],
             "rendered_fields": {"bash_command": "not for Dagster"},
         }
 
