@@ -135,7 +135,7 @@ def test_the_rest_api_of_mwaa_is_asked_through_aws_whatever_version_it_has(
 
     assert [dag.dag_id for dag in airflow.list_dags().rows] == ["etl"]
     assert airflow.server_time() == dt.datetime(2026, 1, 15, 12, tzinfo=dt.UTC)
-    assert airflow.scan_order() == "v1/updated_at"
+    assert airflow.scan_order() == "v1/updated_at success failed"
     assert airflow.links.dag("etl") == f"{MWAA}/dags/etl/grid"
     aws.assert_no_pending_responses()
 

@@ -27,7 +27,7 @@ class Ended:
 
     Args:
         event_id: At most 64 characters; equal for the same end, whenever it is seen.
-        name: Names it in a log.
+        of: The task instance or DAG run; of a mapped task the instance that was the last.
         ended_at: When it ended by Airflow's clock, None where Airflow does not know.
         metadata: Metadata of each event.
         launch_keys: One key for each Dagster run that may have done the work, none for DAG runs.
@@ -36,12 +36,18 @@ class Ended:
     """
 
     event_id: str
-    name: str
+    of: TaskInstance | DagRun
     ended_at: datetime | None
     metadata: Metadata
     launch_keys: frozenset[str] = frozenset()
     instances: tuple[TaskInstance, ...] = ()
     failure: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in a log."""
+        task = f".{self.of.task_id}" if isinstance(self.of, TaskInstance) else ""
+        return f"{self.of.dag_id}.{self.of.run_id}{task}"
 
     def event(self, key: AssetKey) -> AssetMaterialization | AssetObservation:
         """Return what it means for one asset: a success materialized it, a failure is observed."""
@@ -60,7 +66,7 @@ def task_ended(name: str, links: Links, instance: TaskInstance) -> Ended | None:
     has_failed = instance.state == FAILED
     return Ended(
         event_id=_digest("failed task" if has_failed else "task", name, instance.id),
-        name=f"{instance.dag_id}.{instance.run_id}.{instance.task_id}",
+        of=instance,
         ended_at=instance.ended_at,
         metadata=_task_metadata(name, links, instance),
         launch_keys=frozenset({_launch_key(name, instance)}),
@@ -92,7 +98,7 @@ def mapped_task_ended(name: str, links: Links, instances: Sequence[TaskInstance]
     what = f"{len(bad)} of {len(instances)} instances of the task {last.task_id} of the DAG {last.dag_id} failed."
     return Ended(
         event_id=_digest("failed mapped task" if bad else "mapped task", name, *(one.id for one in chosen)),
-        name=f"{last.dag_id}.{last.run_id}.{last.task_id}",
+        of=last,
         ended_at=last.ended_at,
         metadata={**_task_metadata(name, links, last), **counts},
         launch_keys=frozenset(_launch_key(name, instance) for instance in chosen),
@@ -109,7 +115,7 @@ def dag_run_ended(name: str, links: Links, run: DagRun) -> Ended | None:
     end = run.ended_at.isoformat() if run.ended_at else ""
     return Ended(
         event_id=_digest("failed dag run" if has_failed else "dag run", name, run.dag_id, run.run_id, end),
-        name=f"{run.dag_id}.{run.run_id}",
+        of=run,
         ended_at=run.ended_at,
         metadata={
             **_metadata(name, links, run.dag_id, run.run_id),
