@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from dagster import AssetKey, AssetSpec, DefaultSensorStatus, Definitions
 
@@ -37,6 +38,7 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None,
     partition_source: PartitionSource = "data_interval_start",
     partition_key_fn: PartitionKeyFn | None = None,
+    mapped_tasks: Literal["once", "each"] = "once",
 ) -> Definitions:
     """Peer an Airflow instance: an asset for each DAG, your mapped assets, and a sensor that observes.
 
@@ -71,6 +73,8 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
             one that `proxying_to_dagster` is given, so that proxied and observed tasks agree.
         partition_key_fn: Names the partition of an asset that a DAG run is for, None for none, instead of these
             rules. What it raises sets the event aside: it is asked again by the next pass over the last two days.
+        mapped_tasks: Whether a dynamically mapped task is told of `once`, when all of its instances have ended,
+            or `each` of them is an event of its own.
 
     Returns:
         Definitions with the DAG assets, everything in `defs`, the checks, and the sensor.
@@ -96,6 +100,7 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         airflow_asset_key_fn=airflow_asset_key_fn,
         partition_source=partition_source,
         partition_key_fn=partition_key_fn,
+        mapped_tasks=mapped_tasks,
     )
     return peered(airflow_instance, defs or Definitions(), loaded, choices)
 

@@ -22,6 +22,7 @@ from dagster_airlift_core.assets import (
 from dagster_airlift_core.automation import automation_of
 from dagster_airlift_core.checks import asset_checks, verdicts
 from dagster_airlift_core.drift import drift, drift_by_asset
+from dagster_airlift_core.endings import MappedTasks
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
@@ -48,6 +49,7 @@ class Choices:
         airflow_asset_key_fn: Chooses the key of an asset of Airflow; None for its whole URI.
         partition_source: Which moment of a DAG run names the partition of partitioned assets.
         partition_key_fn: Names the partition instead; None for the rules.
+        mapped_tasks: How dynamically mapped tasks are told of.
     """
 
     sensor_minimum_interval_seconds: int = 30
@@ -56,6 +58,7 @@ class Choices:
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None
     partition_source: PartitionSource = "data_interval_start"
     partition_key_fn: PartitionKeyFn | None = None
+    mapped_tasks: MappedTasks = "once"
 
 
 @dataclass(frozen=True)
@@ -227,6 +230,7 @@ def _composed(
         default_status=choices.default_sensor_status,
         outcomes=outcomes,
         partitioning=Partitioning.of(all_specs, choices.partition_source, choices.partition_key_fn),
+        mapped_tasks=choices.mapped_tasks,
     )
     checks = asset_checks(airflow.name, outcomes)
     return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=[sensor]))
