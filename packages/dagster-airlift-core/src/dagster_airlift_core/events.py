@@ -24,7 +24,16 @@ from dagster_airlift_core._dagster_private import (
     DIMENSION_TAG_PREFIX,
 )
 from dagster_airlift_core._dialect import Links
-from dagster_airlift_core.model import ENDED, ENDED_WELL, FAILED, SUCCESS, DagRun, TaskInstance
+from dagster_airlift_core.model import (
+    ENDED,
+    ENDED_WELL,
+    FAILED,
+    NOT_MAPPED,
+    SUCCESS,
+    AssetEvent,
+    DagRun,
+    TaskInstance,
+)
 from dagster_airlift_core.wire import launch_key
 
 Metadata: TypeAlias = dict[str, str | int | float | MetadataValue[Any]]
@@ -38,7 +47,7 @@ class Ended:
 
     Args:
         event_id: At most 64 characters; equal for the same end, whenever it is seen.
-        of: The task instance or DAG run; of a mapped task the instance that was the last.
+        of: The task instance, DAG run or event of an asset; of a mapped task the instance that was the last.
         ended_at: When it ended by Airflow's clock, None where Airflow does not know.
         metadata: Metadata of each event.
         launch_keys: One key for each Dagster run that may have done the work, none for DAG runs.
@@ -47,7 +56,7 @@ class Ended:
     """
 
     event_id: str
-    of: TaskInstance | DagRun
+    of: TaskInstance | DagRun | AssetEvent
     ended_at: datetime | None
     metadata: Metadata
     launch_keys: frozenset[str] = frozenset()
@@ -57,6 +66,8 @@ class Ended:
     @property
     def name(self) -> str:
         """Its name in a log."""
+        if isinstance(self.of, AssetEvent):
+            return f"event {self.of.id} of {self.of.uri}"
         task = f".{self.of.task_id}" if isinstance(self.of, TaskInstance) else ""
         return f"{self.of.dag_id}.{self.of.run_id}{task}"
 
@@ -157,6 +168,33 @@ def dag_run_ended(name: str, links: Links, run: DagRun) -> Ended | None:
             **_logical_date(run.logical_date),
         },
         failure=f"A run of the DAG {run.dag_id} failed." if has_failed else None,
+    )
+
+
+def asset_updated(name: str, links: Links, event: AssetEvent) -> Ended:
+    """Return what Airflow recorded of one of its assets; what came with it, in `extra`, may be anything and stays there."""
+    source: Metadata = {}
+    if event.dag_id and event.run_id:
+        source |= _metadata(name, links, event.dag_id, event.run_id)
+    if event.dag_id and event.task_id:
+        source |= {
+            "Airflow Task ID": event.task_id,
+            "View Task": MetadataValue.url(links.task(event.dag_id, event.task_id)),
+        }
+    if event.map_index > NOT_MAPPED:
+        source["Map Index"] = event.map_index
+    return Ended(
+        # Numbers begin anew when Airflow's database does.
+        event_id=_digest("asset event", name, str(event.id), event.at.isoformat()),
+        of=event,
+        ended_at=event.at,
+        metadata={
+            "Airflow Instance": name,
+            "Airflow Asset URI": event.uri,
+            "Airflow Asset Event": event.id,
+            **source,
+            **_times(None, event.at, None),
+        },
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,11 +11,11 @@ from difflib import get_close_matches
 
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
-from dagster_airlift_core._http import CONNECTIONS, HttpClient
+from dagster_airlift_core._http import CONNECTIONS
 from dagster_airlift_core._listing import pages, whole
 from dagster_airlift_core._outage import Outage
-from dagster_airlift_core._transport import Transport
-from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
+from dagster_airlift_core._reaching import transport_of
+from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.errors import (
     AirflowApiError,
     AirflowNotFound,
@@ -27,6 +26,7 @@ from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
+    AssetEvent,
     Dag,
     DagRun,
     ImportProblem,
@@ -43,7 +43,6 @@ GIVEN_UP_AFTER = 16
 TASKS_WITHIN = 90.0
 """Seconds; a code location that takes more than 180 to load is given up by Dagster."""
 _NEAREST = 3
-_log = logging.getLogger(__name__)
 
 
 class AirflowInstance:
@@ -68,7 +67,7 @@ class AirflowInstance:
         self.name = instance_name(name)
         self._auth = auth_backend
         self._dag_ids: tuple[str, ...] = ()
-        transport = _transport(auth_backend, f"Airflow instance {name!r}", http)
+        transport = transport_of(auth_backend, f"Airflow instance {name!r}", http)
         self._conversation = Conversation(transport, auth_backend)
 
     def __repr__(self) -> str:
@@ -218,6 +217,19 @@ class AirflowInstance:
         with self._knowing_pages():
             return self._dialect.dag_runs(self._conversation.ask, window, page)
 
+    def list_asset_events(self, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Return a page of what was recorded of assets since the begin of a window.
+
+        Args:
+            window: Since when.
+            page: `next_page` of the page before, None for the first one.
+
+        Raises:
+            AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
+        """
+        with self._knowing_pages():
+            return self._dialect.asset_events(self._conversation.ask, window, page)
+
     def instances_of_task(self, dag_id: str, run_id: str, task_id: str) -> Iterator[Page[TaskInstance]]:
         """Yield the pages of all instances of one task in one DAG run, in whatever state.
 
@@ -282,17 +294,3 @@ class AirflowInstance:
             instead = f"Close to it: {', '.join(near)}." if near else "Look for what was renamed or deleted."
             message = f"Airflow instance {self.name!r} has no DAG {dag_id!r}. {instead}"
             raise AirflowNotFound(message, method=error.method, url=error.url, status=error.status) from error
-
-
-def _transport(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
-    if isinstance(auth, CarriesRequests):
-        return auth.transport(whom)
-    http.check(auth.get_webserver_url())
-    if http.verify is False:
-        _log.warning(
-            "%s does not check the certificate of %s: whoever answers gets the credentials. Name the authority's "
-            "file instead, as `verify`.",
-            whom,
-            auth.get_webserver_url(),
-        )
-    return HttpClient(auth.get_webserver_url(), whom, http)

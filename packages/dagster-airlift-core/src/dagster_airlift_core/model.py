@@ -174,6 +174,31 @@ class DagRun:
 
 
 @dataclass(frozen=True)
+class AssetEvent:
+    """Something that Airflow recorded of one of its assets: it was updated, by a task or by somebody else.
+
+    Args:
+        id: Its number; no other event of the instance gets it.
+        uri: URI of the asset.
+        at: When it was recorded.
+        dag_id: The DAG that did it, None when it was no DAG.
+        run_id: The DAG run that did it.
+        task_id: The task that did it.
+        map_index: Index of the mapped task instance that did it.
+        partition_key: The partition that was updated, by a name of Airflow's own; only Airflow 3 has those.
+    """
+
+    id: int
+    uri: str
+    at: datetime
+    dag_id: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    map_index: int = NOT_MAPPED
+    partition_key: str | None = None
+
+
+@dataclass(frozen=True)
 class BadRow:
     """A row of an answer that could not be read, and why."""
 

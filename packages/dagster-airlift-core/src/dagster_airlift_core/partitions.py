@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
@@ -87,16 +88,34 @@ class Partitioning:
         partitions = self.partitions.get(key)
         if partitions is None:
             return Placement()
-        try:
+        with _naming(f"{key.to_user_string()}: its partition for {run.dag_id}.{run.run_id}"):
             if self.key_fn is None:
                 return place(run, partitions, self.source)
             chosen = self.key_fn(run, partitions)
             return given(partitions, chosen) if chosen else Placement()
-        except Exception as error:
-            raise PartitionError(
-                f"{key.to_user_string()}: its partition for {run.dag_id}.{run.run_id} cannot be told, "
-                f"{type(error).__name__}: {error}"
-            ) from error
+
+    def given(self, key: AssetKey, partition_key: str | None) -> Placement:
+        """Return the partition of an asset of which Airflow knows no more than a key of its own.
+
+        Args:
+            key: The key of the asset.
+            partition_key: Airflow's partition key, None for none.
+
+        Raises:
+            PartitionError: The partitions raised something.
+        """
+        if not partition_key:
+            return Placement(why_none="it comes without a partition key")
+        with _naming(f"{key.to_user_string()}: its partition {partition_key!r}"):
+            return given(self.partitions[key], partition_key)
+
+
+@contextmanager
+def _naming(what: str) -> Generator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise PartitionError(f"{what} cannot be told, {type(error).__name__}: {error}") from error
 
 
 def place(run: DagRun, partitions: Partitions, source: PartitionSource) -> Placement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec, DefaultSensorStatus, Definitions, MetadataValue
@@ -184,7 +184,7 @@ def peered(airflow: AirflowInstance, defs: Definitions, loaded: Loaded, choices:
     peer = Peer(source, tuple(specs_of(yours)), airflow_assets, choices.task_assets)
     drifted = drift(peer.mapping, source.snapshot)
     _warn("Assets are mapped to what Airflow does not have; they stay.", drifted.values())
-    mapping = peer.mapping.with_dag_assets(peer.dag_keys)
+    mapping = replace(peer.mapping.with_dag_assets(peer.dag_keys), uris=airflow_assets.uris)
     ours = [instance, *peer.dag_specs, *peer.other_specs]
     return _composed(airflow, yours, loaded, choices, mapping, ours, drift_by_asset(peer.mapping, drifted))
 

@@ -10,8 +10,8 @@ from dagster import AssetKey
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
-from dagster_airlift_core.model import DagRun, TaskInstance
-from dagster_airlift_core.partitions import Partitioning
+from dagster_airlift_core.model import AssetEvent, DagRun, TaskInstance
+from dagster_airlift_core.partitions import Partitioning, Placement
 from dagster_airlift_core.run_lookup import RunLookup
 
 
@@ -35,7 +35,7 @@ class Placer:
         """What was observed without a partition although its asset is partitioned, and why."""
         return self._unplaced
 
-    def expect(self, rows: Iterable[TaskInstance | DagRun]) -> None:
+    def expect(self, rows: Iterable[TaskInstance | DagRun | AssetEvent]) -> None:
         """Say which rows may be asked for.
 
         Args:
@@ -47,12 +47,12 @@ class Placer:
             if isinstance(row, TaskInstance) and TaskHandle(row.dag_id, row.task_id) in self._partitioned
         )
 
-    def partition_key(self, key: AssetKey, row: TaskInstance | DagRun) -> str | None:
+    def partition_key(self, key: AssetKey, row: TaskInstance | DagRun | AssetEvent) -> str | None:
         """Return the key of the partition of an asset that a row materializes, None for none.
 
         Args:
             key: The key of the asset.
-            row: A task instance or DAG run.
+            row: A task instance, DAG run or event of an asset.
 
         Raises:
             AirflowApiError: Airflow did not give the DAG run.
@@ -60,15 +60,19 @@ class Placer:
         """
         if key not in self._partitioning.partitions:
             return None
-        run = self._runs.run_of(row) if isinstance(row, TaskInstance) else row
-        name = f"{key.to_user_string()} of {row.dag_id}.{row.run_id}"
-        if run is None:
-            self._unplaced[f"{name}: Airflow does not have the DAG run any more"] = None
-            return None
-        placement = self._partitioning.place(key, run)
+        placement = self._placement(key, row)
         if placement.why_none:
-            self._unplaced[f"{name}: {placement.why_none}"] = None
+            what = f"event {row.id}" if isinstance(row, AssetEvent) else f"{row.dag_id}.{row.run_id}"
+            self._unplaced[f"{key.to_user_string()} of {what}: {placement.why_none}"] = None
         return placement.key
+
+    def _placement(self, key: AssetKey, row: TaskInstance | DagRun | AssetEvent) -> Placement:
+        if isinstance(row, AssetEvent):
+            return self._partitioning.given(key, row.partition_key)
+        run = self._runs.run_of(row) if isinstance(row, TaskInstance) else row
+        if run is None:
+            return Placement(why_none="Airflow does not have the DAG run any more")
+        return self._partitioning.place(key, run)
 
     @cached_property
     def _partitioned(self) -> frozenset[TaskHandle]:

@@ -12,13 +12,13 @@ from dagster import AssetKey
 
 from dagster_airlift_core.batches import batches
 from dagster_airlift_core.cursor import Cursor, Kind, Scan
-from dagster_airlift_core.endings import Endings, MappedTasks, SetAside
+from dagster_airlift_core.endings import Ending, Endings, MappedTasks, SetAside
 from dagster_airlift_core.errors import AirflowApiError, PartitionError
 from dagster_airlift_core.event_log import EventLog, Identity
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import DagRun, Page, TaskInstance
+from dagster_airlift_core.model import AssetEvent, DagRun, Page, TaskInstance
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Candidate, Recall
@@ -36,6 +36,7 @@ _SHOWN = 20
 _KINDS: tuple[Kind, ...] = ("recent", "sweep")
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _BAD_REQUEST = 400
+_NOTHING = Page[AssetEvent]((), (), 0, None)
 
 
 @dataclass(frozen=True)
@@ -151,20 +152,25 @@ class Tick:
                     return scan
         return scan.past_page(page.next_page)
 
-    def _page(self, scan: Scan) -> Page[TaskInstance] | Page[DagRun]:
-        is_tasks = scan.stream == "tasks"
-        read = self.airflow.list_ended_task_instances if is_tasks else self.airflow.list_ended_dag_runs
+    def _page(self, scan: Scan) -> Page[TaskInstance] | Page[DagRun] | Page[AssetEvent]:
+        if scan.stream == "assets" and not self.mapping.uris:
+            return _NOTHING
+        read = {
+            "tasks": self.airflow.list_ended_task_instances,
+            "runs": self.airflow.list_ended_dag_runs,
+            "assets": self.airflow.list_asset_events,
+        }[scan.stream]
         page = read(scan.window, scan.page)
         self._rows += page.received
         return page
 
-    def _candidates(self, rows: Sequence[TaskInstance | DagRun]) -> Sequence[Candidate | None]:
+    def _candidates(self, rows: Sequence[Ending]) -> Sequence[Candidate | None]:
         """Return what each row alone says ended, and look up at once what is known of all of them."""
         candidates = [self._try(self._endings.of_row, row) for row in rows]
         self._recall.prepare(candidate for candidate in candidates if candidate)
         return candidates
 
-    def _take(self, row: TaskInstance | DagRun, candidate: Candidate | None) -> bool:
+    def _take(self, row: Ending, candidate: Candidate | None) -> bool:
         """Collect the new events of a row; return whether there was room for all of them."""
         if isinstance(row, TaskInstance) and self._endings.is_one_of_several(row):
             candidate = self._try(self._endings.of_mapped_task, row)
@@ -173,7 +179,7 @@ class Tick:
         self._endings.again(row)
         return False
 
-    def _try(self, tell: Callable[..., Candidate | None], row: TaskInstance | DagRun) -> Candidate | None:
+    def _try(self, tell: Callable[..., Candidate | None], row: Ending) -> Candidate | None:
         try:
             return tell(row)
         except SetAside as reason:
@@ -226,5 +232,7 @@ def _shown(sentences: Iterable[str]) -> str:
     return "; ".join(told[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _name(row: TaskInstance | DagRun) -> str:
+def _name(row: Ending) -> str:
+    if isinstance(row, AssetEvent):
+        return f"asset event {row.id}"
     return row.id if isinstance(row, TaskInstance) else f"{row.dag_id}/{row.run_id}"

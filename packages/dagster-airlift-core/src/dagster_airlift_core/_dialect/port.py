@@ -10,6 +10,7 @@ from dagster_airlift_core._transport import Answer, Request
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
+    AssetEvent,
     Dag,
     DagRun,
     ImportProblem,
@@ -100,4 +101,8 @@ class Dialect(Protocol):
 
     def dag_runs_due(self, ask: Ask, span: Span, page: str | None) -> Page[DagRun]:
         """Ask for a page of the DAG runs of a span, in whatever state."""
+        ...
+
+    def asset_events(self, ask: Ask, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Ask for a page of what was recorded of assets since the begin of a window."""
         ...

@@ -11,6 +11,7 @@ from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.model import (
     NOT_MAPPED,
     AirflowAsset,
+    AssetEvent,
     BadRow,
     Dag,
     DagRun,
@@ -84,6 +85,11 @@ def numbered_task_instances_page(payload: object) -> Page[TaskInstance]:
 def dag_runs_page(payload: object) -> Page[DagRun]:
     """Read a page of DAG runs."""
     return _page(payload, "dag_runs", _dag_run)
+
+
+def asset_events_page(payload: object, name: str) -> Page[AssetEvent]:
+    """Read a page of what was recorded of assets, under the name that the version has for it."""
+    return _page(payload, name, _asset_event)
 
 
 def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) -> Page[Row]:
@@ -162,6 +168,22 @@ def _asset(row: Mapping[str, Any]) -> AirflowAsset:
             _text(_mapping(dag), "dag_id")
             for dag in _items(row, "scheduled_dags") or _items(row, "consuming_dags")
         ),
+    )
+
+
+def _asset_event(row: Mapping[str, Any]) -> AssetEvent:
+    at = _instant(row, "timestamp")
+    if at is None:
+        raise ValueError("timestamp is None")
+    return AssetEvent(
+        id=_integer(row, "id", 0),
+        uri=_optional(row, "uri") or _text(row, "dataset_uri"),
+        at=at,
+        dag_id=_optional(row, "source_dag_id"),
+        run_id=_optional(row, "source_run_id"),
+        task_id=_optional(row, "source_task_id"),
+        map_index=_integer(row, "source_map_index", NOT_MAPPED),
+        partition_key=_optional(row, "partition_key"),
     )
 
 

@@ -47,6 +47,13 @@ def _list_datasets(world: World, _: list[str], query: Query) -> Reply:
     return refusal or _capped(world, "datasets", found, query, total=len(world.assets))
 
 
+def _list_dataset_events(world: World, _: list[str], query: Query) -> Reply:
+    known = {*_PAGE, "order_by", "dataset_id", "source_dag_id", "source_task_id", "source_run_id"}
+    found = [_dataset_event(event) for event in world.asset_events]
+    found.sort(key=lambda event: event["timestamp"], reverse=query.get("order_by") == ["-timestamp"])
+    return _refusal(query, known) or _capped(world, "dataset_events", found, query)
+
+
 def _list_import_errors(world: World, _: list[str], query: Query) -> Reply:
     errors = [
         {name: value for name, value in error.items() if name != "bundle_name"}
@@ -134,6 +141,12 @@ def _dataset(asset: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "consuming_dags": asset["scheduled_dags"]}
 
 
+def _dataset_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    absent = {"asset_id", "uri", "name", "group", "partition_key"}
+    kept = {name: value for name, value in event.items() if name not in absent}
+    return {**kept, "dataset_id": event["asset_id"], "dataset_uri": event["uri"]}
+
+
 def _run(row: Row) -> dict[str, Any]:
     absent = {"run_after", "partition_key", "partition_date"}
     payload = {name: value for name, value in row.payload.items() if name not in absent}
@@ -152,6 +165,7 @@ ROUTES: list[tuple[str, Route]] = [
     (r"/dags", _list_dags),
     (r"/dags/([^/]+)", _dag_of),
     (r"/datasets", _list_datasets),
+    (r"/datasets/events", _list_dataset_events),
     (r"/importErrors", _list_import_errors),
     (r"/dagSources/([^/]+)", _source),
     (r"/dags/([^/]+)/tasks", _list_tasks),

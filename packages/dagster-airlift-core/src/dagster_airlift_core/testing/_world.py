@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from dagster_airlift_core.testing._assets import AssetWorld, text_of
 from dagster_airlift_core.testing._server import Received
 
 TaskKey: TypeAlias = tuple[str, str, str, int]
@@ -22,7 +23,7 @@ class Row:
     updated_at: datetime
 
 
-class World:
+class World(AssetWorld):
     """DAGs, their runs and task instances, and a clock that stands still until it is moved.
 
     Args:
@@ -31,12 +32,11 @@ class World:
     """
 
     def __init__(self, now: datetime, page_cap: int) -> None:
-        self.now = now
+        super().__init__(now)
         self.page_cap = page_cap
         self.requests: list[Received] = []
         self.dags: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, dict[str, dict[str, Any]]] = {}
-        self.assets: dict[str, dict[str, Any]] = {}
         self.import_errors: list[dict[str, Any]] = []
         self.sources: dict[str, str] = {}
         self.runs: dict[tuple[str, str], Row] = {}
@@ -102,37 +102,6 @@ class World:
                 "module_path": "airflow.providers.dagster.operators.dagster",
                 "class_name": "DagsterProxyOperator",
             },
-        }
-
-    def add_asset(
-        self,
-        uri: str,
-        *,
-        name: str | None = None,
-        group: str = "asset",
-        producing: Iterable[tuple[str, str]] = (),
-        consuming: Iterable[tuple[str, str]] = (),
-        scheduled: Iterable[str] = (),
-    ) -> None:
-        """Add an asset, which is a dataset for those that ask as Airflow 2 is asked, or replace it.
-
-        Args:
-            uri: Its URI.
-            name: Its name, by default the URI.
-            group: Its group.
-            producing: DAG id and task id of the tasks that produce it.
-            consuming: DAG id and task id of the tasks that read it.
-            scheduled: Ids of the DAGs that are scheduled on it.
-        """
-        self.assets[uri] = {
-            "id": len(self.assets) + 1,
-            "uri": uri,
-            "name": name or uri,
-            "group": group,
-            "extra": {"secret": "not for Dagster"},
-            "producing_tasks": [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in producing],
-            "consuming_tasks": [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in consuming],
-            "scheduled_dags": [{"dag_id": dag_id} for dag_id in scheduled],
         }
 
     def add_import_error(self, file: str, stack_trace: str) -> None:
@@ -266,8 +235,3 @@ class World:
             "logical_date": self.runs[dag_id, run_id].payload["logical_date"],
             "rendered_fields": {"bash_command": "not for Dagster"},
         }
-
-
-def text_of(instant: datetime) -> str:
-    """Return an instant as Airflow writes it."""
-    return instant.isoformat().replace("+00:00", "Z")
