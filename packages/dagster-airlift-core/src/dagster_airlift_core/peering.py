@@ -31,6 +31,7 @@ from dagster_airlift_core.lineage import Edges, Lineage, lineage_order
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
 from dagster_airlift_core.model import AirflowAsset
+from dagster_airlift_core.observation_check import observation_check
 from dagster_airlift_core.partitions import Partitioning, PartitionKeyFn, PartitionSource
 from dagster_airlift_core.sensor import airflow_sensor, sensor_name
 
@@ -232,7 +233,7 @@ def _composed(
         partitioning=Partitioning.of(all_specs, choices.partition_source, choices.partition_key_fn),
         mapped_tasks=choices.mapped_tasks,
     )
-    checks = asset_checks(airflow.name, outcomes)
+    checks = [*asset_checks(airflow.name, outcomes), observation_check(airflow.name)]
     return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=[sensor]))
 
 
