@@ -20,7 +20,9 @@ from dagster_airlift_core.model import AirflowAsset, Dag
 from dagster_airlift_core.partitions import PartitionKeyFn, PartitionSource
 from dagster_airlift_core.peering import Choices, Peer, peered, specs_of
 from dagster_airlift_core.reading import Reading
+from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot
+from dagster_airlift_core.transforming import EventTransformerFn
 
 
 def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its own, all but one optional
@@ -39,6 +41,8 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
     partition_source: PartitionSource = "data_interval_start",
     partition_key_fn: PartitionKeyFn | None = None,
     mapped_tasks: Literal["once", "each"] = "once",
+    task_results: TaskResults | None = None,
+    event_transformer_fn: EventTransformerFn | None = None,
 ) -> Definitions:
     """Peer an Airflow instance: an asset for each DAG, your mapped assets, and a sensor that observes.
 
@@ -75,6 +79,10 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
             rules. What it raises sets the event aside: it is asked again by the next pass over the last two days.
         mapped_tasks: Whether a dynamically mapped task is told of `once`, when all of its instances have ended,
             or `each` of them is an event of its own.
+        task_results: Knows more precisely than Airflow what a finished task did to its assets.
+        event_transformer_fn: Called with the sensor's context, an `AirflowDefinitionsData`, and the events of one
+            finished task or DAG run; returns those that are stored instead. It is called again, each time the
+            sensor sees that end, about what it drops. An event that it raises on is set aside and tried again.
 
     Returns:
         Definitions with the DAG assets, everything in `defs`, the checks, and the sensor.
@@ -83,16 +91,13 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         MappingError: The mapping metadata of an asset is not of the form that we write.
         ValueError: There is no such `partition_source`.
     """
-    if snapshot:
-        loaded = Loaded(snapshot)
-    else:
-        reading = Reading(
-            airflow=airflow_instance,
-            only=retrieval_filter or EVERYTHING,
-            selects=dag_selector_fn,
-            with_sources=bool(source_code_retrieval_enabled),
-        )
-        loaded = load(reading, Path(snapshot_path) if snapshot_path else None)
+    reading = Reading(
+        airflow=airflow_instance,
+        only=retrieval_filter or EVERYTHING,
+        selects=dag_selector_fn,
+        with_sources=bool(source_code_retrieval_enabled),
+    )
+    loaded = Loaded(snapshot) if snapshot else load(reading, _path(snapshot_path))
     choices = Choices(
         sensor_minimum_interval_seconds=sensor_minimum_interval_seconds,
         default_sensor_status=default_sensor_status or DefaultSensorStatus.RUNNING,
@@ -101,6 +106,8 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         partition_source=partition_source,
         partition_key_fn=partition_key_fn,
         mapped_tasks=mapped_tasks,
+        task_results=task_results,
+        event_transformer_fn=event_transformer_fn,
     )
     return peered(airflow_instance, defs or Definitions(), loaded, choices)
 
@@ -134,7 +141,7 @@ def load_airflow_dag_asset_specs(
         selects=dag_selector_fn,
         with_sources=bool(source_code_retrieval_enabled),
     )
-    loaded = load(reading, Path(snapshot_path) if snapshot_path else None)
+    loaded = load(reading, _path(snapshot_path))
     if loaded.snapshot is None:
         return []
     yours = map_specs(
@@ -142,3 +149,7 @@ def load_airflow_dag_asset_specs(
     )
     peer = Peer(Source.of(loaded.snapshot, airflow_instance.links.base_url), tuple(specs_of(yours)))
     return peer.dag_specs
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return Path(path) if path else None

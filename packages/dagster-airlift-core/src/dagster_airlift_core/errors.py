@@ -60,3 +60,7 @@ class MappingError(AirliftError):
 
 class PartitionError(AirliftError):
     """The partition that a DAG run is for cannot be told, for something raised when it was asked."""
+
+
+class SetAside(Exception):
+    """One thing cannot be told of now, and everything else goes on; the message names it and says why."""

@@ -33,7 +33,9 @@ from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
 from dagster_airlift_core.model import AirflowAsset
 from dagster_airlift_core.observation_check import observation_check
 from dagster_airlift_core.partitions import Partitioning, PartitionKeyFn, PartitionSource
-from dagster_airlift_core.sensor import airflow_sensor, sensor_name
+from dagster_airlift_core.results import TaskResults
+from dagster_airlift_core.sensor import Observer, airflow_sensor, sensor_name
+from dagster_airlift_core.transforming import AirflowDefinitionsData, EventTransformerFn
 
 _SHOWN = 20
 _log = logging.getLogger(__name__)
@@ -51,6 +53,8 @@ class Choices:
         partition_source: Which moment of a DAG run names the partition of partitioned assets.
         partition_key_fn: Names the partition instead; None for the rules.
         mapped_tasks: How dynamically mapped tasks are told of.
+        task_results: What may know more of a finished task than its state.
+        event_transformer_fn: What may change the events.
     """
 
     sensor_minimum_interval_seconds: int = 30
@@ -60,6 +64,8 @@ class Choices:
     partition_source: PartitionSource = "data_interval_start"
     partition_key_fn: PartitionKeyFn | None = None
     mapped_tasks: MappedTasks = "once"
+    task_results: TaskResults | None = None
+    event_transformer_fn: EventTransformerFn | None = None
 
 
 @dataclass(frozen=True)
@@ -223,15 +229,21 @@ def _composed(
     ours = [spec for spec in ours if spec.key not in taken]
     outcomes = verdicts(airflow.name, loaded, drifted)
     all_specs = [*specs_of(yours), *ours]
-    sensor = airflow_sensor(
+    observer = Observer(
         airflow=airflow,
         mapping=mapping,
         order=lineage_order(all_specs),
+        airflow_data=AirflowDefinitionsData.of(airflow, all_specs, mapping),
+        mapped_tasks=choices.mapped_tasks,
+        partitioning=Partitioning.of(all_specs, choices.partition_source, choices.partition_key_fn),
+        task_results=choices.task_results,
+        event_transformer_fn=choices.event_transformer_fn,
+    )
+    sensor = airflow_sensor(
+        observer,
         minimum_interval_seconds=choices.sensor_minimum_interval_seconds,
         default_status=choices.default_sensor_status,
         outcomes=outcomes,
-        partitioning=Partitioning.of(all_specs, choices.partition_source, choices.partition_key_fn),
-        mapped_tasks=choices.mapped_tasks,
     )
     checks = [*asset_checks(airflow.name, outcomes), observation_check(airflow.name)]
     return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=[sensor]))
