@@ -23,7 +23,7 @@ from dagster import (
 
 from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.handles import dagster_name
-from dagster_airlift_core.keys import instance_asset_key
+from dagster_airlift_core.keys import EVALUATED_ELSEWHERE, instance_asset_key
 from dagster_airlift_core.loading import Loaded
 
 _CURRENT = "airflow_snapshot_current"
@@ -174,6 +174,7 @@ def _spec(outcome: Verdict) -> AssetCheckSpec:
         outcome.check.name,
         asset=outcome.check.asset_key,
         description=_IS_CURRENT if is_currency else _IS_VALID,
+        metadata={EVALUATED_ELSEWHERE: True},
     )
 
 

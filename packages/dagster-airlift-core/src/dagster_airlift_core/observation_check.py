@@ -22,7 +22,7 @@ from dagster import (
 from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.checks import Verdict, untold
 from dagster_airlift_core.handles import dagster_name
-from dagster_airlift_core.keys import instance_asset_key
+from dagster_airlift_core.keys import EVALUATED_ELSEWHERE, instance_asset_key
 from dagster_airlift_core.scan import Observed
 
 LATE_AFTER = timedelta(minutes=10)
@@ -48,7 +48,14 @@ def observation_check(instance: str) -> AssetChecksDefinition:
 
     @multi_asset_check(
         name=f"{dagster_name(instance)}__{_NAME}",
-        specs=[AssetCheckSpec(key.name, asset=key.asset_key, description=description)],
+        specs=[
+            AssetCheckSpec(
+                key.name,
+                asset=key.asset_key,
+                description=description,
+                metadata={EVALUATED_ELSEWHERE: True},
+            )
+        ],
     )
     def airflow_observed(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
         last = _dagster_private.last_evaluation(context.instance, key)
