@@ -120,9 +120,7 @@ class Tick:
             AirflowApiError: Airflow could not be read at all; nothing was observed and nothing is lost.
         """
         started = self.clock()
-        begun = cursor = cursor.begun(
-            self.airflow.server_time(), self.mapping.fingerprint, self.airflow.scan_order()
-        )
+        begun = cursor = self._begun(cursor)
         try:
             for kind in _KINDS:
                 until = (
@@ -141,6 +139,12 @@ class Tick:
             self.log.error("%s The tick keeps what it has; the next one reads on from there.", error)  # noqa: TRY400
         self._tell()
         return Observed(self._events(), cursor, self._summary(cursor), tuple(self._set_aside))
+
+    def _begun(self, cursor: Cursor) -> Cursor:
+        order = self.airflow.scan_order()
+        if cursor.is_under_way(self.mapping.fingerprint):
+            return cursor.in_order(order)
+        return cursor.begun(self.airflow.server_time(), self.mapping.fingerprint, order)
 
     def _step(self, kind: Kind, scan: Scan, started: float) -> Scan | None:
         """Deal with one page, as far as the budget goes, and return where to read on."""
