@@ -91,13 +91,9 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         MappingError: The mapping metadata of an asset is not of the form that we write.
         ValueError: There is no such `partition_source`.
     """
-    reading = Reading(
-        airflow=airflow_instance,
-        only=retrieval_filter or EVERYTHING,
-        selects=dag_selector_fn,
-        with_sources=bool(source_code_retrieval_enabled),
-    )
-    loaded = Loaded(snapshot) if snapshot else load(reading, _path(snapshot_path))
+    only, with_sources = retrieval_filter or EVERYTHING, bool(source_code_retrieval_enabled)
+    reading = Reading(airflow_instance, only, selects=dag_selector_fn, with_sources=with_sources)
+    loaded = Loaded(snapshot) if snapshot else load(reading, Path(snapshot_path) if snapshot_path else None)
     choices = Choices(
         sensor_minimum_interval_seconds=sensor_minimum_interval_seconds,
         default_sensor_status=default_sensor_status or DefaultSensorStatus.RUNNING,
@@ -141,7 +137,7 @@ def load_airflow_dag_asset_specs(
         selects=dag_selector_fn,
         with_sources=bool(source_code_retrieval_enabled),
     )
-    loaded = load(reading, _path(snapshot_path))
+    loaded = load(reading, Path(snapshot_path) if snapshot_path else None)
     if loaded.snapshot is None:
         return []
     yours = map_specs(
@@ -149,7 +145,3 @@ def load_airflow_dag_asset_specs(
     )
     peer = Peer(Source.of(loaded.snapshot, airflow_instance.links.base_url), tuple(specs_of(yours)))
     return peer.dag_specs
-
-
-def _path(path: str | Path | None) -> Path | None:
-    return Path(path) if path else None

@@ -95,6 +95,11 @@ class AirflowInstance:
         """
         return self._conversation.server_time()
 
+    @property
+    def heard_at(self) -> datetime | None:
+        """The time of Airflow's server when it answered last, None before the first answer."""
+        return self._conversation.heard_at
+
     def list_dags(self, only: AirflowFilter = EVERYTHING) -> Page[Dag]:
         """Return the DAGs that Airflow has and the user may read, as one page.
 
@@ -128,7 +133,6 @@ class AirflowInstance:
         """Return the files that Airflow cannot import, as one page.
 
         Raises:
-            AirflowUnauthorized: The user may not read them.
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask

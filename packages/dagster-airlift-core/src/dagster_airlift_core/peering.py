@@ -243,6 +243,7 @@ def _composed(
         mapping=mapping,
         order=lineage_order(all_specs),
         airflow_data=AirflowDefinitionsData.of(airflow, all_specs, mapping),
+        partitioning=Partitioning.of(all_specs, choices.partition_source, choices.partition_key_fn),
         mapped_tasks=choices.mapped_tasks,
         partitioning=Partitioning.of(all_specs, choices.partition_source, choices.partition_key_fn),
         task_results=choices.task_results,

@@ -50,7 +50,7 @@ class Observed:
         cursor: Where the next tick reads on.
         summary: A line about it.
         set_aside: What could not be told of, each with its reason.
-        server_time: The time of Airflow's server when the tick began.
+        server_time: The time of Airflow's server when it answered last.
     """
 
     events: tuple[TaskEvent, ...]
@@ -106,6 +106,7 @@ class Tick:
         self._teller = Teller(
             airflow=self.airflow,
             known=self.order.keys(),
+            placer=self._placer,
             recall=self._recall,
             memory=self.memory,
             log=self.log,
@@ -122,8 +123,7 @@ class Tick:
             AirflowApiError: Airflow could not be read at all; nothing was observed and nothing is lost.
         """
         started = self.clock()
-        now = self.airflow.server_time()
-        begun = cursor = cursor.begun(now, self.mapping.fingerprint, self.airflow.scan_order())
+        begun = cursor = self._begun(cursor)
         try:
             for kind in _KINDS:
                 until = (
@@ -141,7 +141,14 @@ class Tick:
                 raise
             self.log.error("%s The tick keeps what it has; the next one reads on from there.", error)  # noqa: TRY400
         self._tell()
+        now = self.airflow.heard_at or _EARLIEST
         return Observed(self._events(), cursor, self._summary(cursor, now), tuple(self._set_aside), now)
+
+    def _begun(self, cursor: Cursor) -> Cursor:
+        order = self.airflow.scan_order()
+        if cursor.is_under_way(self.mapping.fingerprint):
+            return cursor.in_order(order)
+        return cursor.begun(self.airflow.server_time(), self.mapping.fingerprint, order)
 
     def _step(self, kind: Kind, scan: Scan, started: float) -> Scan | None:
         """Deal with one page, as far as the budget goes, and return where to read on."""

@@ -45,20 +45,20 @@ class Observer:
         mapping: Assets by task and DAG.
         order: A number for each asset, larger than those of the assets it reads.
         airflow_data: What an event transformer is given.
+        partitioning: How the assets are partitioned.
         mapped_tasks: How dynamically mapped tasks are told of.
         task_results: What may know more of a finished task than its state.
         event_transformer_fn: What may change the events.
-        partitioning: How the assets are partitioned.
     """
 
     airflow: AirflowInstance
     mapping: AssetMapping
     order: Mapping[AssetKey, int]
     airflow_data: AirflowDefinitionsData
+    partitioning: Partitioning
     mapped_tasks: MappedTasks = "once"
     task_results: TaskResults | None = None
     event_transformer_fn: EventTransformerFn | None = None
-    partitioning: Partitioning = field(default_factory=Partitioning)
 
     _memory: Memory = field(default_factory=Memory, init=False)
 
@@ -71,11 +71,11 @@ class Observer:
             order=self.order,
             events_of=DagsterEventLog(context.instance),
             log=context.log,
+            partitioning=self.partitioning,
             mapped_tasks=self.mapped_tasks,
             results=self.task_results,
             transform=partial(transform, context, self.airflow_data) if transform else None,
             memory=self._memory,
-            partitioning=self.partitioning,
         )
 
 
@@ -103,8 +103,9 @@ def airflow_sensor(
         news = untold(context.instance, outcomes)
         cursor = _cursor(context, instance)
         try:
+            tick = observer.tick(context)
             with partition_loading_context(dynamic_partitions_store=context.instance):
-                observed = observer.tick(context).observe(cursor)
+                observed = tick.observe(cursor)
         except AirflowApiError as error:
             if not news:
                 raise
