@@ -12,6 +12,7 @@ from dagster_airlift_dbt.index import DbtIndex
 from dagster_airlift_dbt.manifest import Manifest, ManifestSource
 from dagster_airlift_dbt.nodes import DbtNode
 from dagster_airlift_dbt.parsing import ParsedDbt, parse_dbt
+from dagster_airlift_dbt.preflight import Preflight, RanLast, RunOfDbt
 from dagster_airlift_dbt.relations import Detail
 from dagster_airlift_dbt.report import DbtReport, ReportedTask
 from dagster_airlift_dbt.spec import IndirectSelection
@@ -37,7 +38,10 @@ __all__ = [
     "ManifestTranslator",
     "NonBuilding",
     "ParsedDbt",
+    "Preflight",
+    "RanLast",
     "ReportedTask",
+    "RunOfDbt",
     "SelectingCommand",
     "TaskCommands",
     "Tasks",

@@ -27,6 +27,7 @@ from dagster_airlift_dbt.explicit import ExplicitTasks, Tasks
 from dagster_airlift_dbt.index import DbtIndex
 from dagster_airlift_dbt.manifest import ManifestSource
 from dagster_airlift_dbt.migrating import command_to_migrate
+from dagster_airlift_dbt.preflight import Preflight, RanLast, preflight_of
 from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.projects import DbtProjects, TaskCommand, handles_of, specs_of
 from dagster_airlift_dbt.reading import ProjectReader, manifests_at
@@ -172,6 +173,29 @@ class DbtOnAirflow:
             DbtSelectionError: A command of `tasks` selects nothing, or cannot be resolved from a manifest.
         """
         return self._resolved().index
+
+    def preflight(self, dag_id: str, task_id: str, *, last: RanLast | None = None) -> Preflight:
+        """Compare what Dagster would run in the place of a task with what Airflow ran last.
+
+        What Airflow ran is told by its rendered command, resolved on the manifest; `last` may know better.
+
+        Args:
+            dag_id: The DAG.
+            task_id: The task.
+            last: Knows what the task really ran.
+
+        Returns:
+            Both, and what differs; printed, it is a text.
+
+        Raises:
+            DbtManifestError: A manifest is missing, or is no manifest.
+            DbtSelectionError: A command of `tasks` selects nothing, or cannot be resolved from a manifest.
+        """
+        handle = TaskHandle(dag_id, task_id)
+        tasks = self._resolved()
+        ran = self._discover().by_handle.get(handle)
+        told = resolved.found(tasks.projects, ran) if ran and ran.run_id else None
+        return preflight_of(handle, tasks.of(handle), told, last)
 
     def _resolved(self) -> resolved.ResolvedTasks:
         projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])

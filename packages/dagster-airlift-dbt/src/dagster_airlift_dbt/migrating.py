@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dagster_airlift_core import TaskHandle
 from dagster_airlift_dbt.arguments import Uncertain
 from dagster_airlift_dbt.errors import DbtMigrationError
 from dagster_airlift_dbt.fields import MASK
+from dagster_airlift_dbt.flags import without_places
 from dagster_airlift_dbt.projects import TaskCommand
 from dagster_airlift_dbt.resolved import ResolvedTask
 
 
 def command_to_migrate(handle: TaskHandle, task: ResolvedTask | None) -> TaskCommand:
     """Return the one command of a task that Dagster is to run in its place.
+
+    Of one that was found out, the flags that name folders of Airflow's machine are left out.
 
     Args:
         handle: The task.
@@ -27,7 +32,10 @@ def command_to_migrate(handle: TaskHandle, task: ResolvedTask | None) -> TaskCom
             "Once `tasks=` says which dbt command it runs, that one is taken."
         )
     (command,) = task.commands
-    return command
+    if task.style == "given":
+        return command
+    flags = without_places(command.command.flags)
+    return replace(command, command=replace(command.command, flags=flags))
 
 
 def _reasons(task: ResolvedTask | None) -> list[str]:
