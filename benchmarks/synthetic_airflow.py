@@ -93,7 +93,9 @@ class Site:
             return Reply("404 Not Found", self._json({"detail": "Not Found"}))
         parts = [unquote(part) for part in parts[2:]]
         listed = self.history.answer(parts, query, body) or self._listing(parts, query)
-        return Reply("200 OK", listed) if listed else Reply("404 Not Found", self._json({"detail": "Not Found"}))
+        return (
+            Reply("200 OK", listed) if listed else Reply("404 Not Found", self._json({"detail": "Not Found"}))
+        )
 
     def _login(self, method: str) -> Reply:
         cookie = "Set-Cookie: session=synthetic; Path=/; HttpOnly"
@@ -144,7 +146,9 @@ class Server:
         self._latency = 0.0
         self.counts = Counts()
 
-    def answer(self, transport: asyncio.Transport, method: str, target: str, body: bytes, *, is_zipped: bool) -> None:
+    def answer(
+        self, transport: asyncio.Transport, method: str, target: str, body: bytes, *, is_zipped: bool
+    ) -> None:
         """Answer a request, now or after the latency."""
         if target.startswith(CONTROL):
             transport.write(_rendered(Reply("200 OK", self._control(target))))

@@ -17,9 +17,8 @@ from statistics import median
 from dagster import DagsterInstance
 from measured_work import tell
 from processes import ask
-from synthetic_payloads import DAGS_PER_ASSET, TASKS
 from tick_arguments import AIRFLOW_URL_VARIABLE, DAGS_VARIABLE
-from tick_work import Ticker, TickWork, counted
+from tick_work import Ticker, TickWork, counted, expected
 
 IDLE_TICKS = 3
 
@@ -62,15 +61,9 @@ def measured(asked: argparse.Namespace, instance: DagsterInstance) -> Mapping[st
         "idle_events": sum(tick.events for tick in idle),
         "run_requests": sum(tick.run_requests for tick in [*busy, *idle]),
         "assets": len(repository.asset_graph.get_all_asset_keys()),
-        "lost": _expected(asked.runs, asked.dags) - len(found),
+        "lost": expected(asked.runs, asked.dags) - len(found),
         "duplicates": found.total() - len(found),
     }
-
-
-def _expected(runs: int, dags: int) -> int:
-    """Return how many events there are to be: of each task, of the DAG, and of the Airflow asset that some write."""
-    writers = sum(number % dags % DAGS_PER_ASSET == 0 and number % dags < dags - 1 for number in range(runs))
-    return runs * (TASKS + 1) + writers
 
 
 def _sums(ticks: list[TickWork]) -> Mapping[str, object]:

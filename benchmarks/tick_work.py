@@ -14,6 +14,7 @@ from dagster import (
     SensorDefinition,
     build_sensor_context,
 )
+from synthetic_payloads import DAGS_PER_ASSET, TASKS
 
 _RUN_ID = ("Airflow Run ID", "dagster-airlift/airflow-run-id")
 
@@ -89,12 +90,21 @@ def counted(instance: DagsterInstance, repository: RepositoryDefinition) -> Coun
     for key in repository.asset_graph.get_all_asset_keys():
         records = instance.fetch_materializations(key, limit=10_000).records
         name = key.to_user_string()
-        found.update((name, run_of(one)) for one in _materializations(record.asset_materialization for record in records))
+        found.update(
+            (name, run_of(one))
+            for one in _materializations(record.asset_materialization for record in records)
+        )
     return found
 
 
 def _materializations(events: Iterable[AssetMaterialization | None]) -> Iterator[AssetMaterialization]:
     return (event for event in events if event)
+
+
+def expected(runs: int, dags: int) -> int:
+    """Return how many events there are to be: of each task, of the DAG, and of the Airflow asset that some write."""
+    writers = sum(number % dags % DAGS_PER_ASSET == 0 and number % dags < dags - 1 for number in range(runs))
+    return runs * (TASKS + 1) + writers
 
 
 def run_of(event: AssetMaterialization) -> str:
