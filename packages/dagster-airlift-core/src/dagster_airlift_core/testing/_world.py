@@ -237,6 +237,21 @@ class World:
         self.task_instances[key] = Row(0, payload, self.now)
         self.set_run(dag_id, run_id, "running")
 
+    def retry_task(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> None:
+        """Begin the next try of a task instance: a new id, and the same `max_tries`."""
+        key = (dag_id, run_id, task_id, map_index)
+        old = self.task_instances[key].payload
+        payload = self._new_try(key, int(old["max_tries"]))
+        payload |= {"try_number": old["try_number"] + 1, "state": "running"}
+        self.task_instances[key] = Row(0, payload, self.now)
+
+    def remove_run(self, dag_id: str, run_id: str) -> None:
+        """Remove a DAG run with everything that belongs to it, as people do in the UI."""
+        del self.runs[dag_id, run_id]
+        gone = [key for key in self.task_instances if key[:2] == (dag_id, run_id)]
+        for key in gone:
+            del self.task_instances[key]
+
     def edit_task(self, dag_id: str, run_id: str, task_id: str, **fields: object) -> None:
         """Change fields of the payload of a task instance that is not mapped, in whatever way."""
         self.task_instances[dag_id, run_id, task_id, -1].payload.update(fields)
