@@ -8,7 +8,7 @@ and one broken DAG file, two successful runs of `contract`, and a failed one of 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -85,6 +85,9 @@ def fill(fake: FakeAirflow) -> None:
     fake.set_task("contract_fails", "r1", "good")
     fake.set_task("contract_fails", "r1", "bad", "failed")
     fake.set_run("contract_fails", "r1", "failed")
+    for dag_id, run, task, index in list(fake.task_instances):
+        command = "false" if task == "bad" else "true"
+        fake.render_task(dag_id, run, task, {"bash_command": command, "env": None}, map_index=index)
     fake.now += timedelta(seconds=5)
 
 
@@ -179,6 +182,34 @@ def test_tasks_name_the_tasks_after_them_their_group_and_whether_they_are_mapped
     assert [name for name, task in tasks.items() if task.is_mapped] == ["parts"]
     assert {task.operator for task in tasks.values()} == {"BashOperator"}
     assert not any(task.is_proxied for task in tasks.values())
+
+
+def test_tasks_name_the_class_of_their_operator(server: Server) -> None:
+    tasks = server.airflow.list_tasks("contract").rows
+
+    assert {task.operator_class for task in tasks} == {
+        "airflow.providers.standard.operators.bash.BashOperator"
+    }
+
+
+def test_what_the_tasks_of_many_dags_ran_last_comes_at_once(server: Server) -> None:
+    airflow = server.airflow
+
+    rendered = airflow.rendered_fields_of(
+        {"contract": ["extract", "parts", "no_such"], "contract_fails": ["bad"]}
+    )
+
+    commands = {
+        (dag_id, task_id): [(each.map_index, each.fields["bash_command"]) for each in rows]
+        for dag_id, found in rendered.items()
+        if isinstance(found, Mapping)
+        for task_id, rows in found.items()
+    }
+    assert commands == {
+        ("contract", "extract"): [(-1, "true")],
+        ("contract", "parts"): [(0, "true"), (1, "true"), (2, "true")],
+        ("contract_fails", "bad"): [(-1, "false")],
+    }
 
 
 def test_the_tasks_of_many_dags_come_at_once_and_a_dag_that_is_gone_stops_none(server: Server) -> None:

@@ -16,6 +16,7 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    RenderedFields,
     Row,
     Task,
     TaskInstance,
@@ -94,15 +95,38 @@ class VersionOne:
 
         They are sorted by map index, and none of them ever goes away: an offset misses nothing.
         """
-        if page is not None and not page.isdecimal():
-            raise UnknownPage(f"no page begins at {page!r}")
-        offset = int(page or 0)
+        offset = _offset(page)
         parts = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "listMapped")
         request = get(API, *parts, query=[PAGE, ("offset", str(offset))])
-        found = ask(request, reading.numbered_task_instances_page)
-        read = offset + found.received
-        is_last = not found.received or read == found.total
-        return replace(found, next_page=None if is_last else str(read))
+        return _numbered(ask(request, reading.numbered_task_instances_page), offset)
+
+    def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
+        """Ask for the runs of a DAG that began to be last, the newest first."""
+        query = [("limit", str(limit)), ("order_by", "-id")]
+        return ask(get(API, "dags", dag_id, "dagRuns", query=query), reading.dag_runs_page)
+
+    def rendered_fields(self, ask: Ask, dag_id: str, run_id: str, page: str | None) -> Page[RenderedFields]:
+        """Ask for a page of the template fields of all task instances of one DAG run.
+
+        They have no order: where one page does not hold them all, a row may come twice, and another not at all.
+        """
+        offset = _offset(page)
+        query = [("limit", str(_MANY)), ("offset", str(offset))]
+        request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
+        return _numbered(ask(request, reading.rendered_fields_page), offset)
+
+
+def _offset(page: str | None) -> int:
+    if page is not None and not page.isdecimal():
+        raise UnknownPage(f"no page begins at {page!r}")
+    return int(page or 0)
+
+
+def _numbered(page: Page[Row], offset: int) -> Page[Row]:
+    """Say where the page after this one begins."""
+    read = offset + page.received
+    is_last = not page.received or read == page.total
+    return replace(page, next_page=None if is_last else str(read))
 
 
 def _rows_after(offset: int, order: str) -> Query:
