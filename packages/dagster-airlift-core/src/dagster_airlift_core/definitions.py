@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from dagster import AssetKey, AssetSpec, DefaultSensorStatus, Definitions
 
@@ -34,6 +35,7 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
     snapshot_path: str | Path | None = None,
     task_assets: bool = False,
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None,
+    mapped_tasks: Literal["once", "each"] = "once",
 ) -> Definitions:
     """Peer an Airflow instance: an asset for each DAG, your mapped assets, and a sensor that observes.
 
@@ -63,6 +65,8 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         airflow_asset_key_fn: Chooses the key of an asset of Airflow (a dataset, in Airflow 2); by
             default its whole URI, below the name of the instance. With the key of an asset of yours, that
             one is mapped to the tasks that produce it.
+        mapped_tasks: Whether a dynamically mapped task is told of `once`, when all of its instances have ended,
+            or `each` of them is an event of its own.
 
     Returns:
         Definitions with the DAG assets, everything in `defs`, the checks, and the sensor.
@@ -85,6 +89,7 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         default_sensor_status=default_sensor_status or DefaultSensorStatus.RUNNING,
         task_assets=task_assets,
         airflow_asset_key_fn=airflow_asset_key_fn,
+        mapped_tasks=mapped_tasks,
     )
     return peered(airflow_instance, defs or Definitions(), loaded, choices)
 

@@ -22,6 +22,7 @@ from dagster_airlift_core.assets import (
 from dagster_airlift_core.automation import automation_of
 from dagster_airlift_core.checks import asset_checks, verdicts
 from dagster_airlift_core.drift import drift, drift_by_asset
+from dagster_airlift_core.endings import MappedTasks
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
@@ -45,12 +46,14 @@ class Choices:
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
         task_assets: Whether each task is an asset as well.
         airflow_asset_key_fn: Chooses the key of an asset of Airflow; None for its whole URI.
+        mapped_tasks: How dynamically mapped tasks are told of.
     """
 
     sensor_minimum_interval_seconds: int = 30
     default_sensor_status: DefaultSensorStatus = DefaultSensorStatus.RUNNING
     task_assets: bool = False
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None
+    mapped_tasks: MappedTasks = "once"
 
 
 @dataclass(frozen=True)
@@ -220,6 +223,7 @@ def _composed(
         minimum_interval_seconds=choices.sensor_minimum_interval_seconds,
         default_status=choices.default_sensor_status,
         outcomes=outcomes,
+        mapped_tasks=choices.mapped_tasks,
     )
     checks = asset_checks(airflow.name, outcomes)
     return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=[sensor]))

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from dagster import (
     AssetKey,
-    DagsterInstance,
-    DagsterRunStatus,
     DefaultSensorStatus,
-    RunsFilter,
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
 )
 
-from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.checks import Verdict, untold
 from dagster_airlift_core.cursor import Cursor, CursorError
+from dagster_airlift_core.endings import MappedTasks
 from dagster_airlift_core.errors import AirflowApiError
+from dagster_airlift_core.event_log import DagsterEventLog
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
+from dagster_airlift_core.memory import Memory
 from dagster_airlift_core.scan import Tick
-from dagster_airlift_core.wire import LAUNCH_KEY_TAG
 
 
 def sensor_name(instance: str) -> str:
@@ -40,8 +37,9 @@ def airflow_sensor(
     minimum_interval_seconds: int,
     default_status: DefaultSensorStatus,
     outcomes: Sequence[Verdict] = (),
+    mapped_tasks: MappedTasks = "once",
 ) -> SensorDefinition:
-    """Return the sensor that records in Dagster what succeeded in an Airflow instance.
+    """Return the sensor that records in Dagster what ended in an Airflow instance.
 
     When Airflow cannot be read, the tick fails with the reason and keeps its cursor: a red tick is
     what one is alerted about, and the next one reads on from the same place.
@@ -53,13 +51,16 @@ def airflow_sensor(
         minimum_interval_seconds: Seconds between two ticks.
         default_status: Whether the sensor runs before anyone has switched it on.
         outcomes: What asset checks say; a tick tells what is new, also when Airflow cannot be read.
+        mapped_tasks: How dynamically mapped tasks are told of.
     """
+    memory = Memory()
 
-    def tick(context: SensorEvaluationContext) -> SensorResult:
+    def evaluate(context: SensorEvaluationContext) -> SensorResult:
         log = DagsterEventLog(context.instance)
         news = untold(context.instance, outcomes)
         try:
-            observed = Tick(airflow, mapping, order, log, context.log).observe(_cursor(context, airflow.name))
+            tick = Tick(airflow, mapping, order, log, context.log, mapped_tasks, memory)
+            observed = tick.observe(_cursor(context, airflow.name))
         except AirflowApiError as error:
             if not news:
                 raise
@@ -74,10 +75,10 @@ def airflow_sensor(
 
     return SensorDefinition(
         name=sensor_name(airflow.name),
-        evaluation_fn=tick,
+        evaluation_fn=evaluate,
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
-        description=f"Records what succeeded in the Airflow instance {airflow.name}.",
+        description=f"Records what ended in the Airflow instance {airflow.name}.",
     )
 
 
@@ -94,22 +95,3 @@ def _cursor(context: SensorEvaluationContext, instance: str) -> Cursor:
             error,
         )
         return Cursor(instance)
-
-
-@dataclass(frozen=True)
-class DagsterEventLog:
-    """What a tick must know about the history of a Dagster instance."""
-
-    instance: DagsterInstance
-
-    def has_event(self, key: AssetKey, event_id: str) -> bool:
-        """Whether an event with this id was stored for the asset."""
-        return _dagster_private.has_event(self.instance, key, event_id)
-
-    def launched(self, launch_keys: Iterable[str]) -> frozenset[str]:
-        """Return those launch keys that a successful Dagster run carries."""
-        wanted = sorted(launch_keys)
-        found = self.instance.get_run_records(
-            RunsFilter(tags={LAUNCH_KEY_TAG: wanted}, statuses=[DagsterRunStatus.SUCCESS])
-        )
-        return frozenset(record.dagster_run.tags[LAUNCH_KEY_TAG] for record in found)
