@@ -15,3 +15,7 @@ class DbtSelectionError(AirliftError):
 
 class DbtMigrationError(AirliftError):
     """A task cannot be made executable in Dagster as asked."""
+
+
+class DbtResultsUnavailable(AirliftError):
+    """Results of dbt cannot be read now, and perhaps later."""

@@ -53,7 +53,7 @@ def dbt_events(
         with_sql: Whether events show compiled SQL.
     """
     last: dict[str, tuple[RunResults, NodeResult]] = {}
-    unknown = [f"{said} (dbt {run.command})" for run in runs for said in run.set_aside]
+    unknown = [said for run in runs for said in run.set_aside]
     for run in runs:
         if not run.counts:
             unknown.append(

@@ -77,6 +77,7 @@ class RunResults:
         stamp: The variables of the environment that dbt repeats, `DBT_ENV_CUSTOM_ENV_X` as `X`.
         is_full_refresh: Whether incremental models were built whole.
         set_aside: Entries that could not be read, and why.
+        is_evident: Whether results are told only of what was done, as a log does, so that no command has to be named.
     """
 
     command: str | None
@@ -87,11 +88,12 @@ class RunResults:
     stamp: Mapping[str, str] = field(default_factory=dict[str, str])
     is_full_refresh: bool = False
     set_aside: tuple[str, ...] = ()
+    is_evident: bool = False
 
     @property
     def counts(self) -> bool:
         """Whether the command did what its results say; of one that is not named that is not known."""
-        return self.command in COUNTING_COMMANDS
+        return self.is_evident or self.command in COUNTING_COMMANDS
 
     @property
     def began_at(self) -> datetime | None:
