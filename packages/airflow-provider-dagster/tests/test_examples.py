@@ -58,7 +58,17 @@ def test_each_example_runs(dags: dict[str, Any], dagster: FakeDagster) -> None:
     assert set(ended.values()) == {"success"}
     assert {f"{dag_id}.py" for dag_id in ended} >= {path.name for path in FOLDER.glob("example_*.py")}
     launched = [run.tags[wire.TASK_ID_TAG] for run in dagster.runs.values() if run is not earlier]
-    assert sorted(launched) == ["eu", "extract", "load", "load", "load", "nightly", "nightly", "orders", "sales"]
+    assert sorted(launched) == [
+        "eu",
+        "extract",
+        "load",
+        "load",
+        "load",
+        "nightly",
+        "nightly",
+        "orders",
+        "sales",
+    ]
 
 
 def test_the_connection_of_the_example_is_one_that_airflow_can_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeAlias, get_args
 
-from dagster import AssetKey, AssetsDefinition, AssetSpec, Definitions
+from dagster import AssetChecksDefinition, AssetKey, AssetsDefinition, AssetSpec, Definitions
 
-from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
+from dagster_airlift_core import AirflowInstance, TaskHandle, assets_with_multiple_task_mappings
 from dagster_airlift_core.handles import dagster_name
+from dagster_airlift_core.model import TaskInstance
+from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt.command import DbtCommand
+from dagster_airlift_dbt.declared_checks import checks_of, declared_checks
 from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError
+from dagster_airlift_dbt.found import ResultSource
 from dagster_airlift_dbt.manifest import ManifestSource
 from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.projects import DbtProjects, TaskCommand, handles_of, specs_of
@@ -20,6 +24,7 @@ from dagster_airlift_dbt.reading import ProjectReader, manifests_at
 from dagster_airlift_dbt.relations import Detail
 from dagster_airlift_dbt.selection import DbtAssets
 from dagster_airlift_dbt.specs import DbtTranslator, ManifestTranslator, specs_by
+from dagster_airlift_dbt.task_results import Checks, DbtTaskResults
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtProject
@@ -46,20 +51,31 @@ class DbtOnAirflow:
             whole manifest is kept in memory for it. By default the assets look as dagster-dbt shows them.
         detail: `full` as dagster-dbt, or `slim`: without the columns, and without the SQL in the description.
             They are most of what Dagster stores of a big project; what Dagster runs is always shown in full.
+        results: Where to look for what each run did, the best place first: a `DbtResultStore`, a `DbtResultXCom`,
+            a `CosmosWatcher`, `DbtTaskLogs`. With nothing there, or nowhere to look, a successful task has built
+            all that its command names.
+        checks: Which results of dbt's tests are recorded as asset checks: `all`, `failures` with what passes again
+            after one, or `none`. Airflow runs the tests; Dagster never does for this.
+        compiled_sql: Whether events show the SQL that ran.
     """
 
     manifest: ManifestSource | Sequence[ManifestSource]
     tasks: Mapping[str, Mapping[str, TaskCommands]]
     translator: DbtTranslator | None = None
     detail: Detail = "full"
+    results: Sequence[ResultSource] = ()
+    checks: Checks = "all"
+    compiled_sql: bool = False
     _projects: Mapping[TaskHandle, DbtProject] = field(
         default_factory=dict[TaskHandle, "DbtProject"], repr=False
     )
 
     def __post_init__(self) -> None:
-        """Refuse a detail that there is not."""
+        """Refuse a detail or checks that there are not."""
         if self.detail not in get_args(Detail):
             raise DbtManifestError(f"The detail {self.detail!r} is not among {', '.join(get_args(Detail))}.")
+        if self.checks not in get_args(Checks):
+            raise DbtManifestError(f"{self.checks!r} is not among the checks {', '.join(get_args(Checks))}.")
 
     def migrate(self, dag_id: str, task_id: str, *, project: DbtProject) -> Self:
         """Let Dagster be able to run what one task runs: exactly its models, by its command.
@@ -104,10 +120,7 @@ class DbtOnAirflow:
             DbtSelectionError: A task's command selects nothing, or cannot be resolved from a manifest.
             DbtMigrationError: A model is run by two tasks that are both migrated.
         """
-        projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])
-        commands = [
-            projects.resolve(handle, command) for handle, each in self._commands().items() for command in each
-        ]
+        commands = self._resolved()
         specs = specs_of(commands)
         handles = handles_of(commands)
         executable = [self._executable(each) for each in commands if each.handle in self._projects]
@@ -124,8 +137,54 @@ class DbtOnAirflow:
                     assets.map_asset_specs(lambda spec: _mapped_spec(spec, handles[spec.key]))
                     for assets in executable
                 ),
-            ]
+            ],
+            asset_checks=self._declared_checks(commands, executable),
         )
+
+    def events_of(
+        self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[AssetKey]
+    ) -> Sequence[TaskEvent] | None:
+        """Tell what a finished task did; this makes it the `task_results` of the core's sensor.
+
+        Args:
+            airflow: The Airflow instance.
+            instances: The finished try; for a dynamically mapped task all of its instances.
+            keys: Keys of the assets that are mapped to the task.
+
+        Returns:
+            The events, None where none of `results` knows.
+
+        Raises:
+            AirliftError: A place of results cannot be read now.
+        """
+        return self._task_results.events_of(airflow, instances, keys)
+
+    @cached_property
+    def _task_results(self) -> DbtTaskResults:
+        commands = self._resolved()
+        return DbtTaskResults(
+            sources=self.results,
+            checks=checks_of(commands, self.translator),
+            commands=commands,
+            which=self.checks,
+            with_sql=self.compiled_sql,
+        )
+
+    def _declared_checks(
+        self, commands: Sequence[TaskCommand], executable: Sequence[AssetsDefinition]
+    ) -> Sequence[AssetChecksDefinition]:
+        """The checks that Airflow evaluates: all but those of the tests that Dagster can run."""
+        if not self.results or self.checks == "none":
+            return []
+        return declared_checks(
+            commands, self.translator, {key for each in executable for key in each.check_keys}
+        )
+
+    def _resolved(self) -> Sequence[TaskCommand]:
+        projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])
+        return [
+            projects.resolve(handle, command) for handle, each in self._commands().items() for command in each
+        ]
 
     @cached_property
     def _readers(self) -> list[ProjectReader]:
