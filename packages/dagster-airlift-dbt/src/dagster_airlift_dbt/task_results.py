@@ -25,6 +25,7 @@ from dagster_airlift_dbt.selection import DbtAssets
 Checks: TypeAlias = Literal["all", "failures", "none"]
 """Which results of dbt's tests are recorded; with `failures`, also that a test passes again."""
 
+_BUILD_NOTHING = frozenset({"test", "freshness"})
 _SHOWN = 20
 _log = logging.getLogger(__name__)
 
@@ -114,12 +115,15 @@ class DbtTaskResults:
         ids: Collection[str],
         keys: Collection[AssetKey],
     ) -> Iterator[AssetMaterialization]:
-        """Take for built what a command of a successful task builds whose results another one has overwritten."""
-        if any(run.command is None for run in runs) or any(one.state != SUCCESS for one in instances):
-            return
-        there = Counter(run.command for run in runs)
+        """Take for built what a command of a successful task builds whose results another one has overwritten.
+
+        Where a command ran that the task is not known to run, nothing is assumed of what it did besides.
+        """
         commands = self._commands_of(instances[0])
-        expected = Counter(each.command.command for each in commands)
+        expected = Counter[str](each.command.command for each in commands)
+        there = Counter(run.command or "" for run in runs)
+        if there.keys() - expected.keys() - _BUILD_NOTHING or any(one.state != SUCCESS for one in instances):
+            return
         for each in commands:
             if there[each.command.command] >= expected[each.command.command]:
                 continue
