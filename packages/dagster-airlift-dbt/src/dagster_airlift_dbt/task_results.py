@@ -9,13 +9,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey, AssetMaterialization
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetChecksDefinition,
+    AssetKey,
+    AssetMaterialization,
+    AssetsDefinition,
+)
 
 from dagster_airlift_core import AirflowInstance, TaskHandle
 from dagster_airlift_core.model import SUCCESS, TaskInstance
 from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt.belonging import why_not_of
 from dagster_airlift_dbt.checks import DbtChecks
+from dagster_airlift_dbt.declared_checks import declared_checks
 from dagster_airlift_dbt.found import ResultSource
 from dagster_airlift_dbt.projects import TaskCommand
 from dagster_airlift_dbt.result_events import DbtEvents, dbt_events
@@ -74,6 +82,17 @@ class DbtTaskResults:
         ids = frozenset[str]().union(*(each.ids for each in made))
         events += self._assumed(instances, runs, ids, keys) if None not in told else ()
         return list(self._wanted(events, instances))
+
+    def declared_checks(self, executable: Sequence[AssetsDefinition]) -> Sequence[AssetChecksDefinition]:
+        """Declare the checks that Airflow evaluates: of all tests but those that Dagster can run.
+
+        Args:
+            executable: What Dagster can run, with the checks of its own.
+        """
+        if not self.sources or self.which == "none":
+            return []
+        others = {key for each in executable for key in each.check_keys}
+        return declared_checks(self.checks, self.commands, others)
 
     def _told(self, airflow: AirflowInstance, instance: TaskInstance) -> Sequence[RunResults] | None:
         """Ask the sources in turn for results of one try, until one has some that are its own."""
