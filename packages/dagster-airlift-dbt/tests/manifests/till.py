@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,16 +103,19 @@ def dbt(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True).stdout
 
 
-def build(folder: Path) -> Till:
-    """Write the project and build it."""
-    for name, text in FILES.items():
+def lay_out(folder: Path, files: Mapping[str, str]) -> None:
+    """Write the project, and the table that it reads."""
+    for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     with duckdb.connect(str(folder / "till.duckdb")) as database:
-        database.sql(
-            "create table shelves as select 1 as id, current_timestamp - interval 3 day as loaded_at"
-        )
+        database.sql("create table shelves as select 1 as id, current_timestamp - interval 3 day as loaded_at")
+
+
+def build(folder: Path) -> Till:
+    """Write the project and build it."""
+    lay_out(folder, FILES)
     json_log = dbt(
         folder, "--log-format", "json", "--log-format-file", "text", "--log-level-file", "info", "build"
     )
