@@ -91,6 +91,17 @@ def latest_evaluations(
     return {check: one for check, one in evaluations.items() if isinstance(one, AssetCheckEvaluation)}
 
 
+def last_evaluation(instance: DagsterInstance, check: AssetCheckKey) -> AssetCheckEvaluation | None:
+    """Return the latest evaluation of a check, and not that one of it is under way; only the storage has a history."""
+    cursor: int | None = None
+    while records := instance.event_log_storage.get_asset_check_execution_history(check, 10, cursor):
+        for record in records:
+            if isinstance(record.evaluation, AssetCheckEvaluation):
+                return record.evaluation
+        cursor = records[-1].id
+    return None
+
+
 def free_state_key(key: str) -> str:
     """Return a key that nothing else is stored under in this load: the second of two equal loads gets another."""
     while key in DefinitionsLoadContext.get().get_pending_reconstruction_metadata():

@@ -193,6 +193,19 @@ class Page(Generic[Row]):
 
 
 @dataclass(frozen=True)
+class LogPart:
+    """A part of the log of a try.
+
+    Args:
+        lines: Its lines, as the task wrote them; those of Airflow 2 begin with time, file and level.
+        next_part: Where the next part begins, None at the end.
+    """
+
+    lines: tuple[str, ...]
+    next_part: str | None
+
+
+@dataclass(frozen=True)
 class Window:
     """Which rows a scan asks for: changed since an instant, of DAG runs due after another one.
 

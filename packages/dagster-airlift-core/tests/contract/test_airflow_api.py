@@ -7,6 +7,7 @@ and one broken DAG file, two successful runs of `contract`, and a failed one of 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -75,6 +76,9 @@ def fill(fake: FakeAirflow) -> None:
     fake.tasks["contract"]["parts"]["is_mapped"] = True
     fake.add_dag("contract_fails", {"good": ["bad"], "bad": []})
     fake.add_asset(URI, producing=[("contract", "extract")], scheduled=["contract_fails"])
+    for run in ("r1", "r2"):
+        fake.set_log("contract", run, "extract", 'Running command\n{"said": "contract"}')
+        fake.set_xcom("contract", run, "extract", "return_value", '{"said": "contract"}')
     fake.add_import_error("broken.py", "Traceback\nNameError: name 'broken' is not defined\n")
     for run in ("r1", "r2"):
         for task in ("extract", "grp.load"):
@@ -327,3 +331,27 @@ def test_links_lead_to_the_pages_of_that_version(server: Server) -> None:
 
     assert all(page.startswith(f"{server.url}/dags/contract") for page in pages)
     assert all(("/grid" in page) == server.is_v1 for page in pages)
+
+
+def test_the_log_of_a_try_has_each_line_that_the_task_wrote(server: Server) -> None:
+    left = server.airflow.left_behind
+    (row, *_) = (row for row in instances(server, server.everything) if row.task_id == "extract")
+
+    lines = list(left.log_lines(row))
+
+    assert len([line for line in lines if line.endswith('{"said": "contract"}')]) == 1
+    with pytest.raises(AirflowNotFound):
+        list(left.log_lines(replace(row, run_id="no such run")))
+
+
+def test_an_xcom_is_json_in_a_text(server: Server) -> None:
+    left = server.airflow.left_behind
+    (row, *_) = (row for row in instances(server, server.everything) if row.task_id == "extract")
+
+    value = left.xcom(row, "return_value")
+
+    assert "return_value" in left.xcom_keys(row)
+    assert isinstance(value, str)
+    assert json.loads(json.loads(value)) == {"said": "contract"}
+    assert left.xcom(row, "no such key") is None
+    assert left.xcom_keys(replace(row, run_id="no such run")) == ()
