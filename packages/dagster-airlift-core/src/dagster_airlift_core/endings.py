@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from dagster import AssetKey
 
-from dagster_airlift_core.errors import AirflowNotFound
+from dagster_airlift_core.errors import AirflowNotFound, SetAside
 from dagster_airlift_core.events import dag_run_ended, mapped_task_ended, task_ended
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
@@ -17,14 +17,10 @@ from dagster_airlift_core.memory import Memory
 from dagster_airlift_core.model import ENDED, DagRun, TaskInstance
 from dagster_airlift_core.recall import Candidate, Recall
 
-MappedTasks: TypeAlias = Literal["once", "each"]
-"""Whether a dynamically mapped task is told of once, when all of it has ended, or for each of its instances."""
-
 MAX_MAPPED = 10_000
 
-
-class SetAside(Exception):
-    """Something cannot be told of now; the message names it and says why."""
+MappedTasks: TypeAlias = Literal["once", "each"]
+"""Whether a dynamically mapped task is told of once, when all of it has ended, or for each of its instances."""
 
 
 @dataclass
@@ -74,7 +70,9 @@ class Endings:
         if not keys or group in self._groups:
             return None
         event_id = self.memory.ended_as(row)
-        if event_id and self.recall.is_stored([(key, event_id) for key in keys]):
+        if event_id and (
+            self.memory.is_settled(event_id) or self.recall.is_stored([(key, event_id) for key in keys])
+        ):
             return None
         self._groups.add(group)
         instances = self._instances(row)

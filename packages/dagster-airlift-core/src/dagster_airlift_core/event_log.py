@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetKey,
+    DagsterInstance,
+    DagsterRunStatus,
+    RunsFilter,
+)
 
 from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.batches import batches
@@ -28,6 +35,10 @@ class EventLog(Protocol):
 
     def launched(self, launch_keys: Collection[str], *, failed: bool) -> frozenset[str]:
         """Return those launch keys that a Dagster run carries which succeeded, or failed."""
+        ...
+
+    def latest(self, checks: Collection[AssetCheckKey]) -> Mapping[AssetCheckKey, AssetCheckEvaluation]:
+        """Return the latest evaluation of each check that has one."""
         ...
 
 
@@ -54,3 +65,7 @@ class DagsterEventLog:
             records = self.instance.get_run_records(only)
             found.update(record.dagster_run.tags[LAUNCH_KEY_TAG] for record in records)
         return frozenset(found)
+
+    def latest(self, checks: Collection[AssetCheckKey]) -> Mapping[AssetCheckKey, AssetCheckEvaluation]:
+        """Return the latest evaluation of each check that has one."""
+        return _dagster_private.latest_evaluations(self.instance, list(checks))

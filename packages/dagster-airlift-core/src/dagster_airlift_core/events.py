@@ -19,6 +19,8 @@ from dagster_airlift_core.wire import launch_key
 Metadata: TypeAlias = dict[str, str | int | float | MetadataValue[Any]]
 
 EFFECTIVE_TIMESTAMP = "dagster-airlift/effective-timestamp"
+EVENT_ID = "dagster-airlift/event-id"
+"""Metadata of the evaluation of a check, which has no tags."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,11 @@ def dag_run_ended(name: str, links: Links, run: DagRun) -> Ended | None:
         },
         failure=f"A run of the DAG {run.dag_id} failed." if has_failed else None,
     )
+
+
+def nth_id(event_id: str, number: int) -> str:
+    """Return the id of one of several events for the same asset, counted from 0."""
+    return _digest("event", event_id, str(number)) if number else event_id
 
 
 def _task_metadata(name: str, links: Links, instance: TaskInstance) -> Metadata:

@@ -47,9 +47,13 @@ class Recall:
     def new_keys(self, keys: Collection[AssetKey], ended: Ended) -> list[AssetKey]:
         """Return the assets that are to be told of it: none when Dagster ran it itself, with the same end."""
         self.prepare([(keys, ended)])
+        return [] if self.is_dagsters(ended) else self._not_stored(keys, ended.event_id)
+
+    def is_dagsters(self, ended: Ended) -> bool:
+        """Tell whether Dagster ran it itself, with the same end; it is known only of what has something new."""
         failed = ended.failure is not None
-        is_told = ended.launch_keys and all(self._launched.get((one, failed)) for one in ended.launch_keys)
-        return [] if is_told else self._not_stored(keys, ended.event_id)
+        launched = [self._launched.get((launch_key, failed), False) for launch_key in ended.launch_keys]
+        return bool(launched) and all(launched)
 
     def is_stored(self, wanted: Collection[Identity]) -> bool:
         """Tell whether all of these events are stored."""

@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from logging import Logger
 
-from dagster import AssetKey
+from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey
 
 from dagster_airlift_core.batches import batches
 from dagster_airlift_core.cursor import Cursor, Kind, Scan
-from dagster_airlift_core.endings import Endings, MappedTasks, SetAside
-from dagster_airlift_core.errors import AirflowApiError
-from dagster_airlift_core.event_log import EventLog, Identity
+from dagster_airlift_core.endings import Endings, MappedTasks
+from dagster_airlift_core.errors import AirflowApiError, SetAside
+from dagster_airlift_core.event_log import EventLog
+from dagster_airlift_core.identity import Told
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
 from dagster_airlift_core.model import DagRun, Page, TaskInstance
 from dagster_airlift_core.recall import Candidate, Recall
-from dagster_airlift_core.results import TaskEvent
+from dagster_airlift_core.results import TaskEvent, TaskResults
+from dagster_airlift_core.telling import Teller, Transform
 
 NO_NEW_PAGE_AT = 500
 MAX_EVENTS = 1000
@@ -53,12 +55,6 @@ class Observed:
     set_aside: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Found:
-    ended_at: datetime
-    event: TaskEvent
-
-
 @dataclass
 class Tick:
     """Reads one Airflow instance, for a few seconds, from where a cursor stands.
@@ -70,6 +66,8 @@ class Tick:
         events_of: Dagster's own history.
         log: The log of the tick.
         mapped_tasks: How dynamically mapped tasks are told of.
+        results: What may know more of a finished task than its state.
+        transform: What may change the events.
         memory: What earlier ticks of the same process found.
         clock: Seconds of a clock that never goes back.
     """
@@ -80,11 +78,16 @@ class Tick:
     events_of: EventLog
     log: Logger
     mapped_tasks: MappedTasks = "once"
+    results: TaskResults | None = None
+    transform: Transform | None = None
     memory: Memory = field(default_factory=Memory)
     clock: Callable[[], float] = time.monotonic
 
-    _found: dict[Identity, _Found] = field(default_factory=dict[Identity, _Found], init=False)
+    _found: dict[tuple[AssetKey | AssetCheckKey, str], tuple[datetime, Told]] = field(
+        default_factory=dict[tuple[AssetKey | AssetCheckKey, str], tuple[datetime, Told]], init=False
+    )
     _set_aside: dict[str, None] = field(default_factory=dict[str, None], init=False)
+    _done: set[str] = field(default_factory=set[str], init=False)
     _restarted: set[Kind] = field(default_factory=set[Kind], init=False)
     _rows: int = field(default=0, init=False)
 
@@ -92,6 +95,16 @@ class Tick:
         """Begin to know things."""
         self._recall = Recall(self.events_of)
         self._endings = Endings(self.airflow, self.mapping, self._recall, self.memory, self.mapped_tasks)
+        self._teller = Teller(
+            airflow=self.airflow,
+            known=self.order.keys(),
+            recall=self._recall,
+            memory=self.memory,
+            log=self.log,
+            set_aside=self._put_aside,
+            results=self.results,
+            transform=self.transform,
+        )
 
     def observe(self, cursor: Cursor) -> Observed:
         """Read on from the cursor until there is nothing left or the budget is spent.
@@ -171,27 +184,35 @@ class Tick:
         try:
             return tell(row)
         except SetAside as reason:
-            self._set_aside[str(reason)] = None
+            self._put_aside(str(reason))
             return None
 
+    def _put_aside(self, reason: str) -> None:
+        self._set_aside[reason] = None
+
     def _collect(self, candidate: Candidate) -> bool:
-        keys, ended = candidate
-        for key in self._recall.new_keys(keys, ended):
-            if (key, ended.event_id) in self._found:
-                continue
-            if len(self._found) >= MAX_EVENTS:
-                return False
-            self._found[key, ended.event_id] = _Found(ended.ended_at or _EARLIEST, ended.event(key))
+        _, ended = candidate
+        if ended.event_id in self._done:
+            return True
+        for told in self._teller.new_events(*candidate):
+            identity = (told.of, told.event_id)
+            if identity not in self._found:
+                if len(self._found) >= MAX_EVENTS:
+                    return False
+                self._found[identity] = (ended.ended_at or _EARLIEST, told)
+        self._done.add(ended.event_id)
         return True
 
     def _events(self) -> tuple[TaskEvent, ...]:
-        """Return the events by their end in Airflow, then upstream before downstream."""
+        """Return the events by their end in Airflow, then those of checks, then upstream before downstream."""
         last = len(self.order)
 
-        def place(found: _Found) -> tuple[datetime, int]:
-            return found.ended_at, self.order.get(found.event.asset_key, last)
+        def place(found: tuple[datetime, Told]) -> tuple[datetime, bool, int]:
+            ended_at, told = found
+            is_check = isinstance(told.event, AssetCheckEvaluation)
+            return ended_at, not is_check, self.order.get(told.event.asset_key, last)
 
-        return tuple(found.event for found in sorted(self._found.values(), key=place))
+        return tuple(told.event for _, told in sorted(self._found.values(), key=place))
 
     def _tell(self) -> None:
         if self._set_aside:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from dagster import (
     AssetKey,
@@ -21,7 +23,9 @@ from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
+from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.scan import Tick
+from dagster_airlift_core.transforming import AirflowDefinitionsData, EventTransformerFn
 
 
 def sensor_name(instance: str) -> str:
@@ -29,15 +33,52 @@ def sensor_name(instance: str) -> str:
     return f"{dagster_name(instance)}__airflow_sensor"
 
 
+@dataclass(frozen=True)
+class Observer:
+    """What a sensor looks at, and how it tells of it.
+
+    Args:
+        airflow: The Airflow instance.
+        mapping: Assets by task and DAG.
+        order: A number for each asset, larger than those of the assets it reads.
+        airflow_data: What an event transformer is given.
+        mapped_tasks: How dynamically mapped tasks are told of.
+        task_results: What may know more of a finished task than its state.
+        event_transformer_fn: What may change the events.
+    """
+
+    airflow: AirflowInstance
+    mapping: AssetMapping
+    order: Mapping[AssetKey, int]
+    airflow_data: AirflowDefinitionsData
+    mapped_tasks: MappedTasks = "once"
+    task_results: TaskResults | None = None
+    event_transformer_fn: EventTransformerFn | None = None
+
+    _memory: Memory = field(default_factory=Memory, init=False)
+
+    def tick(self, context: SensorEvaluationContext) -> Tick:
+        """Return what looks at Airflow in one tick of the sensor."""
+        transform = self.event_transformer_fn
+        return Tick(
+            airflow=self.airflow,
+            mapping=self.mapping,
+            order=self.order,
+            events_of=DagsterEventLog(context.instance),
+            log=context.log,
+            mapped_tasks=self.mapped_tasks,
+            results=self.task_results,
+            transform=partial(transform, context, self.airflow_data) if transform else None,
+            memory=self._memory,
+        )
+
+
 def airflow_sensor(
+    observer: Observer,
     *,
-    airflow: AirflowInstance,
-    mapping: AssetMapping,
-    order: Mapping[AssetKey, int],
     minimum_interval_seconds: int,
     default_status: DefaultSensorStatus,
     outcomes: Sequence[Verdict] = (),
-    mapped_tasks: MappedTasks = "once",
 ) -> SensorDefinition:
     """Return the sensor that records in Dagster what ended in an Airflow instance.
 
@@ -45,22 +86,17 @@ def airflow_sensor(
     what one is alerted about, and the next one reads on from the same place.
 
     Args:
-        airflow: The Airflow instance.
-        mapping: Assets by task and DAG.
-        order: A number for each asset, larger than those of the assets it reads.
+        observer: What it looks at, and how it tells of it.
         minimum_interval_seconds: Seconds between two ticks.
         default_status: Whether the sensor runs before anyone has switched it on.
         outcomes: What asset checks say; a tick tells what is new, also when Airflow cannot be read.
-        mapped_tasks: How dynamically mapped tasks are told of.
     """
-    memory = Memory()
+    instance = observer.airflow.name
 
     def evaluate(context: SensorEvaluationContext) -> SensorResult:
-        log = DagsterEventLog(context.instance)
         news = untold(context.instance, outcomes)
         try:
-            tick = Tick(airflow, mapping, order, log, context.log, mapped_tasks, memory)
-            observed = tick.observe(_cursor(context, airflow.name))
+            observed = observer.tick(context).observe(_cursor(context, instance))
         except AirflowApiError as error:
             if not news:
                 raise
@@ -74,11 +110,11 @@ def airflow_sensor(
         )
 
     return SensorDefinition(
-        name=sensor_name(airflow.name),
+        name=sensor_name(instance),
         evaluation_fn=evaluate,
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
-        description=f"Records what ended in the Airflow instance {airflow.name}.",
+        description=f"Records what ended in the Airflow instance {instance}.",
     )
 
 
