@@ -14,9 +14,9 @@ from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
 from dagster_airlift_core._http import CONNECTIONS
 from dagster_airlift_core._latest import LatestFields, latest_fields
 from dagster_airlift_core._left_behind import LeftBehind
+from dagster_airlift_core._listing import pages, whole
 from dagster_airlift_core._outage import Outage, ask_each
-from dagster_airlift_core._reaching import transport_for
-from dagster_airlift_core._whole import whole_list
+from dagster_airlift_core._reaching import transport_of
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.errors import (
     AirflowApiError,
@@ -28,10 +28,13 @@ from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
+    AssetEvent,
     Dag,
     DagRun,
     ImportProblem,
     Page,
+    Row,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -67,7 +70,7 @@ class AirflowInstance:
         self.name = instance_name(name)
         self._auth = auth_backend
         self._dag_ids: tuple[str, ...] = ()
-        transport = transport_for(auth_backend, f"Airflow instance {name!r}", http)
+        transport = transport_of(auth_backend, f"Airflow instance {name!r}", http)
         self._conversation = Conversation(transport, auth_backend)
 
     def __repr__(self) -> str:
@@ -110,7 +113,7 @@ class AirflowInstance:
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask
-        page = whole_list(lambda offset: dialect.dags(ask, only, offset), self._conversation.base_url)
+        page = self._whole(lambda offset: dialect.dags(ask, only, offset))
         self._dag_ids = tuple(dag.dag_id for dag in page.rows)
         return replace(page, rows=tuple(dag for dag in page.rows if only.admits(dag)))
 
@@ -126,7 +129,7 @@ class AirflowInstance:
         if not only.retrieve_datasets:
             return Page((), (), 0, None)
         dialect, ask = self._dialect, self._conversation.ask
-        page = whole_list(lambda offset: dialect.assets(ask, only, offset), self._conversation.base_url)
+        page = self._whole(lambda offset: dialect.assets(ask, only, offset))
         return replace(page, rows=tuple(asset for asset in page.rows if only.admits_asset(asset)))
 
     def list_import_problems(self) -> Page[ImportProblem]:
@@ -137,7 +140,7 @@ class AirflowInstance:
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask
-        return whole_list(lambda offset: dialect.import_problems(ask, offset), self._conversation.base_url)
+        return self._whole(lambda offset: dialect.import_problems(ask, offset))
 
     def list_tasks_of(
         self, dag_ids: Iterable[str], *, within: float = TASKS_WITHIN
@@ -231,6 +234,19 @@ class AirflowInstance:
         with self._knowing_pages():
             return self._dialect.dag_runs(self._conversation.ask, window, page)
 
+    def list_asset_events(self, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Return a page of what was recorded of assets since the begin of a window.
+
+        Args:
+            window: Since when.
+            page: `next_page` of the page before, None for the first one.
+
+        Raises:
+            AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
+        """
+        with self._knowing_pages():
+            return self._dialect.asset_events(self._conversation.ask, window, page)
+
     def instances_of_task(self, dag_id: str, run_id: str, task_id: str) -> Iterator[Page[TaskInstance]]:
         """Yield the pages of all instances of one task in one DAG run, in whatever state.
 
@@ -242,13 +258,34 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them.
         """
-        token: str | None = None
-        while True:
-            page = self._dialect.instances_of_task(self._conversation.ask, dag_id, run_id, task_id, token)
-            yield page
-            token = page.next_page
-            if token is None:
-                return
+        dialect, ask = self._dialect, self._conversation.ask
+        return pages(lambda token: dialect.instances_of_task(ask, dag_id, run_id, task_id, token))
+
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Return the moment by which the DAG run of a task instance is found in a span.
+
+        Args:
+            instance: The task instance.
+
+        Returns:
+            When the run was due, of Airflow 2 its logical date; None where Airflow does not tell.
+
+        Raises:
+            AirflowApiError: Not reachable, or not Airflow.
+        """
+        return self._dialect.due(instance)
+
+    def dag_runs_due(self, span: Span) -> Iterator[Page[DagRun]]:
+        """Yield the pages of the DAG runs of a span, in whatever state.
+
+        Args:
+            span: Which ones.
+
+        Raises:
+            AirflowApiError: Airflow did not give them.
+        """
+        dialect, ask = self._dialect, self._conversation.ask
+        return pages(lambda token: dialect.dag_runs_due(ask, span, token))
 
     def _of_each(
         self, dag_ids: Iterable[str], ask: Callable[[str], Value], what: str, within: float
@@ -261,6 +298,9 @@ class AirflowInstance:
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
+
+    def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
+        return whole(ask, f"Airflow instance {self.name!r}", self._conversation.base_url)
 
     @contextmanager
     def _knowing_pages(self) -> Generator[None]:
