@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
-from dagster_airlift_core._http import CONNECTIONS, HttpClient
+from dagster_airlift_core._http import HttpClient
 from dagster_airlift_core._outage import Outage
 from dagster_airlift_core._transport import Transport
 from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
@@ -56,7 +56,7 @@ class AirflowInstance:
         auth_backend: Where Airflow is, and the credentials.
         name: Names the instance in asset keys, tags and the sensor: letters, digits, `_`, `-` and `.`; keep
             it stable.
-        http: How HTTP gets there: certificates, proxy, headers.
+        http: How HTTP gets there: certificates, proxy, headers, connections.
 
     Raises:
         ValueError: The name has other characters, or none.
@@ -67,6 +67,7 @@ class AirflowInstance:
     ) -> None:
         self.name = instance_name(name)
         self._auth = auth_backend
+        self._connections = http.connections
         self._dag_ids: tuple[str, ...] = ()
         transport = _transport(auth_backend, f"Airflow instance {name!r}", http)
         self._conversation = Conversation(transport, auth_backend)
@@ -155,7 +156,7 @@ class AirflowInstance:
         def tasks(dag_id: str) -> Page[Task] | AirflowApiError:
             return outage.watch(lambda: self.list_tasks(dag_id))
 
-        with ThreadPoolExecutor(CONNECTIONS, "airlift") as threads:
+        with ThreadPoolExecutor(self._connections, "airlift") as threads:
             return dict(zip(wanted, threads.map(tasks, wanted), strict=True))
 
     def dag_source(self, dag_id: str) -> str:
