@@ -14,6 +14,7 @@ from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
 from dagster_airlift_core._http import HttpClient
 from dagster_airlift_core._outage import Outage
+from dagster_airlift_core._paging import SameRows, whole
 from dagster_airlift_core._transport import Transport
 from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
 from dagster_airlift_core.errors import (
@@ -27,7 +28,6 @@ from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
-    BadRow,
     Dag,
     DagRun,
     ImportProblem,
@@ -243,26 +243,15 @@ class AirflowInstance:
         return self._conversation.dialect
 
     def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
-        """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted."""
-        rows: list[Row] = []
-        bad: list[BadRow] = []
-        received = 0
-        last: tuple[Row, ...] = ()
-        while True:
-            page = ask(received)
-            if not page.received:
-                return Page(tuple(rows), tuple(bad), received, None)
-            if page.rows and page.rows == last:
-                url = self._conversation.base_url
-                message = (
-                    f"Airflow instance {self.name!r} at {url} gives the same rows again and again, whatever page is "
-                    "asked for. Something before it drops or does not look at the query: let that pass."
-                )
-                raise AirflowPayloadError(message, method="GET", url=url)
-            last = page.rows
-            received += page.received
-            rows.extend(page.rows)
-            bad.extend(page.bad_rows)
+        try:
+            return whole(ask, self._connections)
+        except SameRows as error:
+            url = self._conversation.base_url
+            message = (
+                f"Airflow instance {self.name!r} at {url} gives the same rows again and again, whatever page is "
+                "asked for. Something before it drops or does not look at the query: let that pass."
+            )
+            raise AirflowPayloadError(message, method="GET", url=url) from error
 
     @contextmanager
     def _knowing_pages(self) -> Generator[None]:
