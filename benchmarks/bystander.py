@@ -14,7 +14,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -77,7 +77,7 @@ class Stays:
 
 
 @contextmanager
-def bystander(url: str) -> Iterator[list[float]]:
+def bystander(url: str) -> Generator[list[float]]:
     """Ask for the health of Airflow again and again, and tell how long each answer took."""
     waited: list[float] = []
     is_over = threading.Event()

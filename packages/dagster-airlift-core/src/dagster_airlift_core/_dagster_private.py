@@ -78,13 +78,16 @@ def with_facts(
     That looks again at everything of the spec: its key, dependencies, owners, tags and group. What is added
     must be of the form that Dagster demands.
     """
-    return spec._replace(metadata={**spec.metadata, **metadata}, tags={**spec.tags, **(tags or {})})
+    return spec._replace(  # pyright: ignore[reportPrivateUsage]
+        metadata={**spec.metadata, **metadata}, tags={**spec.tags, **(tags or {})}
+    )
 
 
 def with_deps(spec: AssetSpec, deps: Iterable[AssetKey]) -> AssetSpec:
     """Return a spec that reads more assets; not `AssetSpec.merge_attributes` for the reason of `with_facts`."""
     known = {dep.asset_key for dep in spec.deps}
-    return spec._replace(deps=[*spec.deps, *(AssetDep(key) for key in deps if key not in known)])
+    added = [AssetDep(key) for key in deps if key not in known]
+    return spec._replace(deps=[*spec.deps, *added])  # pyright: ignore[reportPrivateUsage]
 
 
 def spec_like(
@@ -102,7 +105,7 @@ def spec_like(
     The template is looked at by Dagster, once and not for each of thousands; what is given must be of the form
     that Dagster demands, and no asset may be among `deps` twice.
     """
-    return template._replace(
+    return template._replace(  # pyright: ignore[reportPrivateUsage]
         key=key,
         deps=[AssetDep(dep) for dep in deps],
         description=description,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from dagster_airlift_core.errors import AirflowApiError, AirflowUnreachable
@@ -47,6 +48,24 @@ class Outage:
             return error
         self._note(None)
         return answer
+
+    def watch_each(
+        self, names: Iterable[str], ask: Callable[[str], Value], at_a_time: int
+    ) -> Mapping[str, Value | AirflowApiError]:
+        """Return the answer for each of some names, or the error.
+
+        Args:
+            names: The names.
+            ask: Asks for one of them.
+            at_a_time: How many are asked for at the same time.
+        """
+        wanted = list(dict.fromkeys(names))
+
+        def watched(name: str) -> Value | AirflowApiError:
+            return self.watch(lambda: ask(name))
+
+        with ThreadPoolExecutor(at_a_time, "airlift") as threads:
+            return dict(zip(wanted, threads.map(watched, wanted), strict=True))
 
     def _note(self, error: AirflowApiError | None) -> None:
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, cast
 from urllib.parse import urlencode
 
 import requests
@@ -23,19 +23,18 @@ Query = tuple[tuple[str, str], ...]
 class _Adapter(HTTPAdapter):
     """Lets requests choose proxy and certificates, as its users know it."""
 
-    def pool_for(
-        self,
-        url: str,
-        *,
-        verify: bool | str,
-        cert: tuple[str, str] | None,
-        proxies: Mapping[str, str],
-    ) -> tuple[urllib3.HTTPConnectionPool, str]:
-        """Return the connections to a server, and the URL by which they know it: a proxy wants the whole."""
+    def pool_for(self, url: str, chosen: Mapping[str, Any]) -> tuple[urllib3.HTTPConnectionPool, str]:
+        """Return the connections to a server, and the URL by which they know it: a proxy wants the whole.
+
+        Args:
+            url: URL of the server.
+            chosen: Proxies and certificates, as a session of requests would send them on.
+        """
         request = requests.Request("GET", url).prepare()
-        pool = self.get_connection_with_tls_context(request, verify, dict(proxies), cert)
-        self.cert_verify(pool, request.url, verify, cert)
-        return pool, self.request_url(request, dict(proxies)).rstrip("/")
+        verify, certificate, proxies = chosen["verify"], chosen["cert"], chosen["proxies"]
+        pool = self.get_connection_with_tls_context(request, verify, proxies, certificate)
+        self.cert_verify(pool, request.url, verify, certificate)
+        return cast("urllib3.HTTPConnectionPool", pool), self.request_url(request, proxies).rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,7 @@ class Route:
                 url, named, stream=True, verify=options.verify, cert=options.client_certificate
             )
         adapter = _Adapter(pool_maxsize=options.connections)
-        pool, prefix = adapter.pool_for(
-            url, verify=chosen["verify"], cert=chosen["cert"], proxies=chosen["proxies"]
-        )
+        pool, prefix = adapter.pool_for(url, {**chosen})
         return cls(pool, prefix, {**default_headers(), **options.headers})
 
     def open(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
+from typing import TypeVar
 
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
@@ -43,6 +43,7 @@ GIVEN_UP_AFTER = 16
 TASKS_WITHIN = 90.0
 """Seconds; a code location that takes more than 180 to load is given up by Dagster."""
 _NEAREST = 3
+_Value = TypeVar("_Value")
 _log = logging.getLogger(__name__)
 
 
@@ -148,16 +149,21 @@ class AirflowInstance:
         Returns:
             An entry for each DAG id; one that cannot be read does not stop the others.
         """
-        wanted = list(dict.fromkeys(dag_ids))
-        url = self._conversation.base_url
-        message = f"Airflow instance {self.name!r} at {url} took more than {within:.0f} s for the tasks of all DAGs."
-        outage = Outage(GIVEN_UP_AFTER, within, AirflowUnreachable(message, method="GET", url=url))
+        return self._of_each(dag_ids, self.list_tasks, "tasks", within)
 
-        def tasks(dag_id: str) -> Page[Task] | AirflowApiError:
-            return outage.watch(lambda: self.list_tasks(dag_id))
+    def dag_sources_of(
+        self, dag_ids: Iterable[str], *, within: float = TASKS_WITHIN
+    ) -> Mapping[str, str | AirflowApiError]:
+        """Return the source code of some DAGs, or why there is none; several DAGs are asked for at a time.
 
-        with ThreadPoolExecutor(self._connections, "airlift") as threads:
-            return dict(zip(wanted, threads.map(tasks, wanted), strict=True))
+        Args:
+            dag_ids: DAG ids.
+            within: Seconds after which no further DAG is asked for.
+
+        Returns:
+            An entry for each DAG id; one that cannot be read does not stop the others.
+        """
+        return self._of_each(dag_ids, self.dag_source, "source code", within)
 
     def dag_source(self, dag_id: str) -> str:
         """Return the source code of a DAG.
@@ -241,6 +247,14 @@ class AirflowInstance:
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
+
+    def _of_each(
+        self, dag_ids: Iterable[str], ask: Callable[[str], _Value], what: str, within: float
+    ) -> Mapping[str, _Value | AirflowApiError]:
+        url = self._conversation.base_url
+        message = f"Airflow instance {self.name!r} at {url} took more than {within:.0f} s for the {what} of all DAGs."
+        outage = Outage(GIVEN_UP_AFTER, within, AirflowUnreachable(message, method="GET", url=url))
+        return outage.watch_each(dag_ids, ask, self._connections)
 
     def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
         try:
