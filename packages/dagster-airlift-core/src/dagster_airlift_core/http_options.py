@@ -37,7 +37,7 @@ class HttpOptions:
     allow_http: bool = False
     trust_environment: bool = True
     timeout_seconds: float = 15.0
-    connections: int = 12
+    connections: int = 16
 
     def __post_init__(self) -> None:
         """Refuse what could not be sent, before anything is."""
