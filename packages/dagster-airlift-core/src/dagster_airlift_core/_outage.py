@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -49,25 +49,30 @@ class Outage:
         self._note(None)
         return answer
 
-    def watch_each(
-        self, names: Iterable[str], ask: Callable[[str], Value], at_a_time: int
-    ) -> Mapping[str, Value | AirflowApiError]:
-        """Return the answer for each of some names, or the error.
-
-        Args:
-            names: The names.
-            ask: Asks for one of them.
-            at_a_time: How many are asked for at the same time.
-        """
-        wanted = list(dict.fromkeys(names))
-
-        def watched(name: str) -> Value | AirflowApiError:
-            return self.watch(lambda: ask(name))
-
-        with ThreadPoolExecutor(at_a_time, "airlift") as threads:
-            return dict(zip(wanted, threads.map(watched, wanted), strict=True))
-
     def _note(self, error: AirflowApiError | None) -> None:
         with self._lock:
             self._last = error if isinstance(error, AirflowUnreachable) else None
             self._in_a_row = self._in_a_row + 1 if self._last else 0
+
+
+def ask_each(
+    names: Iterable[str], ask: Callable[[str], Value], outage: Outage, at_once: int
+) -> dict[str, Value | AirflowApiError]:
+    """Ask about several things, some of them at a time.
+
+    Args:
+        names: Their names.
+        ask: Asks about one of them.
+        outage: Decides when no more is asked.
+        at_once: How many are asked about at a time.
+
+    Returns:
+        For each name the answer, or the error that there was instead; one does not stop the others.
+    """
+    wanted = list(dict.fromkeys(names))
+
+    def answer(name: str) -> Value | AirflowApiError:
+        return outage.watch(lambda: ask(name))
+
+    with ThreadPoolExecutor(at_once, "airlift") as threads:
+        return dict(zip(wanted, threads.map(answer, wanted), strict=True))

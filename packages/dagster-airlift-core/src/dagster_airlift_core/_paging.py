@@ -35,7 +35,7 @@ def whole(ask: Callable[[int], Page[Row]], at_a_time: int) -> Page[Row]:
         if not page.received:
             return Page(tuple(rows), tuple(bad), received, None)
         if page.rows and page.rows == last:
-            raise SameRows
+            raise SameRows("Something before it drops or does not look at the query: let that pass.")
         last = page.rows
         received += page.received
         rows.extend(page.rows)

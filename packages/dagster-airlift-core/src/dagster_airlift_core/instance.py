@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -12,11 +11,11 @@ from typing import TypeVar
 
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
-from dagster_airlift_core._http import HttpClient
-from dagster_airlift_core._outage import Outage
+from dagster_airlift_core._latest import LatestFields, latest_fields
+from dagster_airlift_core._outage import Outage, ask_each
 from dagster_airlift_core._paging import SameRows, whole
-from dagster_airlift_core._transport import Transport
-from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
+from dagster_airlift_core._reaching import transport_for
+from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.errors import (
     AirflowApiError,
     AirflowNotFound,
@@ -43,8 +42,7 @@ GIVEN_UP_AFTER = 16
 TASKS_WITHIN = 90.0
 """Seconds; a code location that takes more than 180 to load is given up by Dagster."""
 _NEAREST = 3
-_Value = TypeVar("_Value")
-_log = logging.getLogger(__name__)
+Value = TypeVar("Value")
 
 
 class AirflowInstance:
@@ -70,7 +68,7 @@ class AirflowInstance:
         self._auth = auth_backend
         self._connections = http.connections
         self._dag_ids: tuple[str, ...] = ()
-        transport = _transport(auth_backend, f"Airflow instance {name!r}", http)
+        transport = transport_for(auth_backend, f"Airflow instance {name!r}", http)
         self._conversation = Conversation(transport, auth_backend)
 
     def __repr__(self) -> str:
@@ -149,7 +147,7 @@ class AirflowInstance:
         Returns:
             An entry for each DAG id; one that cannot be read does not stop the others.
         """
-        return self._of_each(dag_ids, self.list_tasks, "tasks", within)
+        return self._of_each(dag_ids, self.list_tasks, "the tasks", within)
 
     def dag_sources_of(
         self, dag_ids: Iterable[str], *, within: float = TASKS_WITHIN
@@ -163,7 +161,25 @@ class AirflowInstance:
         Returns:
             An entry for each DAG id; one that cannot be read does not stop the others.
         """
-        return self._of_each(dag_ids, self.dag_source, "source code", within)
+        return self._of_each(dag_ids, self.dag_source, "the source code", within)
+
+    def rendered_fields_of(
+        self, tasks: Mapping[str, Collection[str]], *, within: float = TASKS_WITHIN
+    ) -> Mapping[str, LatestFields | AirflowApiError]:
+        """Return what the template fields of some tasks were when these ran last, in one of the last runs.
+
+        Args:
+            tasks: DAG id to the ids of the tasks.
+            within: Seconds after which no further DAG is asked for.
+
+        Returns:
+            An entry for each DAG id; one that cannot be read does not stop the others.
+        """
+
+        def ask(dag_id: str) -> LatestFields:
+            return latest_fields(self._dialect, self._conversation.ask, dag_id, tasks[dag_id])
+
+        return self._of_each(tasks, ask, "the last runs", within)
 
     def dag_source(self, dag_id: str) -> str:
         """Return the source code of a DAG.
@@ -199,8 +215,8 @@ class AirflowInstance:
         """
         return self._dialect.order
 
-    def list_successful_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
-        """Return a page of the successful task instances of a window.
+    def list_ended_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
+        """Return a page of the task instances of a window that succeeded or failed.
 
         Args:
             window: Which ones.
@@ -212,8 +228,8 @@ class AirflowInstance:
         with self._knowing_pages():
             return self._dialect.task_instances(self._conversation.ask, window, page)
 
-    def list_successful_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
-        """Return a page of the successful DAG runs of a window.
+    def list_ended_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
+        """Return a page of the DAG runs of a window that succeeded or failed.
 
         Args:
             window: Which ones.
@@ -244,27 +260,24 @@ class AirflowInstance:
             if token is None:
                 return
 
+    def _of_each(
+        self, dag_ids: Iterable[str], ask: Callable[[str], Value], what: str, within: float
+    ) -> Mapping[str, Value | AirflowApiError]:
+        url = self._conversation.base_url
+        late = f"{self.name!r} at {url} took more than {within:.0f} s for {what} of all DAGs."
+        too_late = AirflowUnreachable(f"Airflow instance {late}", method="GET", url=url)
+        return ask_each(dag_ids, ask, Outage(GIVEN_UP_AFTER, within, too_late), self._connections)
+
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
-
-    def _of_each(
-        self, dag_ids: Iterable[str], ask: Callable[[str], _Value], what: str, within: float
-    ) -> Mapping[str, _Value | AirflowApiError]:
-        url = self._conversation.base_url
-        message = f"Airflow instance {self.name!r} at {url} took more than {within:.0f} s for the {what} of all DAGs."
-        outage = Outage(GIVEN_UP_AFTER, within, AirflowUnreachable(message, method="GET", url=url))
-        return outage.watch_each(dag_ids, ask, self._connections)
 
     def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
         try:
             return whole(ask, self._connections)
         except SameRows as error:
-            url = self._conversation.base_url
-            message = (
-                f"Airflow instance {self.name!r} at {url} gives the same rows again and again, whatever page is "
-                "asked for. Something before it drops or does not look at the query: let that pass."
-            )
+            where = f"Airflow instance {self.name!r} at {(url := self._conversation.base_url)}"
+            message = f"{where} gives the same rows again and again, whatever page is asked for. {error}"
             raise AirflowPayloadError(message, method="GET", url=url) from error
 
     @contextmanager
@@ -284,17 +297,3 @@ class AirflowInstance:
             instead = f"Close to it: {', '.join(near)}." if near else "Look for what was renamed or deleted."
             message = f"Airflow instance {self.name!r} has no DAG {dag_id!r}. {instead}"
             raise AirflowNotFound(message, method=error.method, url=error.url, status=error.status) from error
-
-
-def _transport(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
-    if isinstance(auth, CarriesRequests):
-        return auth.transport(whom)
-    http.check(auth.get_webserver_url())
-    if http.verify is False:
-        _log.warning(
-            "%s does not check the certificate of %s: whoever answers gets the credentials. Name the authority's "
-            "file instead, as `verify`.",
-            whom,
-            auth.get_webserver_url(),
-        )
-    return HttpClient(auth.get_webserver_url(), whom, http)

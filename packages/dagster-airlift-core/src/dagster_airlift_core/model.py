@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from dagster_airlift_core.handles import TaskHandle
 
 Row = TypeVar("Row")
 
+RenderedValue: TypeAlias = (
+    str | int | float | bool | tuple["RenderedValue", ...] | Mapping[str, "RenderedValue"] | None
+)
+"""What a template field may hold."""
+
 SUCCESS = "success"
+FAILED = "failed"
+"""A try that Airflow does not repeat; one that it does is `up_for_retry`."""
 ENDED_WELL = frozenset({SUCCESS, "skipped", "removed"})
 """States of a mapped task instance that do not keep its task from having succeeded."""
+ENDED = ENDED_WELL | {FAILED, "upstream_failed"}
+"""States of a mapped task instance in which nothing more happens."""
 
 NOT_MAPPED = -1
 
@@ -41,6 +51,7 @@ class Task:
 
     `group_id` is the dotted id without its last part: Airflow's API does not name the task group itself.
     `is_proxied` says that Dagster does the work: its operator is one of our provider's proxies.
+    `operator_class` is the class of the operator with its module, None where Airflow does not tell.
     """
 
     dag_id: str
@@ -50,6 +61,7 @@ class Task:
     group_id: str | None = None
     is_mapped: bool = False
     is_proxied: bool = False
+    operator_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +120,33 @@ class TaskInstance:
         return self.map_index > NOT_MAPPED
 
     @property
+    def never_ran(self) -> bool:
+        """Whether Airflow has never tried it: then a person has given it the state that it has."""
+        return self.try_number == 0
+
+    @property
     def duration(self) -> timedelta | None:
         """Time between start and end, None where either is unknown."""
         return self.ended_at - self.started_at if self.started_at and self.ended_at else None
+
+
+@dataclass(frozen=True)
+class RenderedFields:
+    """The template fields of one task instance, as they were when it ran.
+
+    They may hold business data, so they are not shown, and not kept: whoever asks takes from them what it needs.
+
+    Args:
+        run_id: The DAG run.
+        task_id: The task.
+        map_index: Which copy of a dynamically mapped task it is, -1 for a task that is none.
+        fields: Name → value, with its templates rendered. Airflow cuts long ones, and masks secrets.
+    """
+
+    run_id: str
+    task_id: str
+    map_index: int
+    fields: Mapping[str, RenderedValue] = field(repr=False)
 
 
 @dataclass(frozen=True)

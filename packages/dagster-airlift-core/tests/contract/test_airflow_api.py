@@ -8,7 +8,7 @@ and one broken DAG file, two successful runs of `contract`, and a failed one of 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -85,6 +85,9 @@ def fill(fake: FakeAirflow) -> None:
     fake.set_task("contract_fails", "r1", "good")
     fake.set_task("contract_fails", "r1", "bad", "failed")
     fake.set_run("contract_fails", "r1", "failed")
+    for dag_id, run, task, index in list(fake.task_instances):
+        command = "false" if task == "bad" else "true"
+        fake.render_task(dag_id, run, task, {"bash_command": command, "env": None}, map_index=index)
     fake.now += timedelta(seconds=5)
 
 
@@ -93,7 +96,7 @@ def instances(server: Server, window: Window) -> list[TaskInstance]:
     rows: list[TaskInstance] = []
     token: str | None = None
     while True:
-        page = airflow.list_successful_task_instances(window, token)
+        page = airflow.list_ended_task_instances(window, token)
         assert not page.bad_rows
         rows += page.rows
         token = page.next_page
@@ -106,7 +109,7 @@ def runs(server: Server, window: Window) -> list[DagRun]:
     rows: list[DagRun] = []
     token: str | None = None
     while True:
-        page = airflow.list_successful_dag_runs(window, token)
+        page = airflow.list_ended_dag_runs(window, token)
         assert not page.bad_rows
         rows += page.rows
         token = page.next_page
@@ -181,6 +184,34 @@ def test_tasks_name_the_tasks_after_them_their_group_and_whether_they_are_mapped
     assert not any(task.is_proxied for task in tasks.values())
 
 
+def test_tasks_name_the_class_of_their_operator(server: Server) -> None:
+    tasks = server.airflow.list_tasks("contract").rows
+
+    assert {task.operator_class for task in tasks} == {
+        "airflow.providers.standard.operators.bash.BashOperator"
+    }
+
+
+def test_what_the_tasks_of_many_dags_ran_last_comes_at_once(server: Server) -> None:
+    airflow = server.airflow
+
+    rendered = airflow.rendered_fields_of(
+        {"contract": ["extract", "parts", "no_such"], "contract_fails": ["bad"]}
+    )
+
+    commands = {
+        (dag_id, task_id): [(each.map_index, each.fields["bash_command"]) for each in rows]
+        for dag_id, found in rendered.items()
+        if isinstance(found, Mapping)
+        for task_id, rows in found.items()
+    }
+    assert commands == {
+        ("contract", "extract"): [(-1, "true")],
+        ("contract", "parts"): [(0, "true"), (1, "true"), (2, "true")],
+        ("contract_fails", "bad"): [(-1, "false")],
+    }
+
+
 def test_the_tasks_of_many_dags_come_at_once_and_a_dag_that_is_gone_stops_none(server: Server) -> None:
     airflow = server.airflow
     airflow.list_dags()
@@ -217,15 +248,18 @@ def test_the_source_of_a_dag_is_its_text(server: Server) -> None:
         server.airflow.dag_source("no_such_dag")
 
 
-def test_only_successes_are_listed_although_there_are_others(server: Server) -> None:
-    tasks = instances(server, server.everything)
+def test_only_what_succeeded_or_failed_is_listed_and_all_of_it(server: Server) -> None:
+    tasks = [row for row in instances(server, server.everything) if row.dag_id.startswith("contract")]
+    found = [row for row in runs(server, server.everything) if row.dag_id.startswith("contract")]
 
-    assert {row.state for row in tasks} == {"success"}
-    assert {row.task_id for row in tasks if row.dag_id == "contract_fails"} == {"good"}
-    found = runs(server, server.everything)
-    assert {row.state for row in found} == {"success"}
-    assert "contract_fails" not in {row.dag_id for row in found}
-    assert len([row for row in found if row.dag_id == "contract"]) == 2
+    assert {(row.task_id, row.state) for row in tasks if row.dag_id == "contract_fails"} == {
+        ("good", "success"),
+        ("bad", "failed"),
+    }
+    assert {row.state for row in tasks if row.dag_id == "contract"} == {"success"}
+    assert [row.state for row in found if row.dag_id == "contract"] == ["success"] * 2
+    assert {row.state for row in found if row.dag_id == "contract_fails"} == {"failed"}
+    assert not any(row.never_ran for row in tasks)
 
 
 def test_every_success_is_listed_once_with_an_identity_of_its_own(server: Server) -> None:
@@ -240,9 +274,9 @@ def test_every_success_is_listed_once_with_an_identity_of_its_own(server: Server
 def test_a_page_is_the_same_when_it_is_read_again(server: Server) -> None:
     airflow, window = server.airflow, server.everything
 
-    first = airflow.list_successful_task_instances(window, None)
+    first = airflow.list_ended_task_instances(window, None)
 
-    assert airflow.list_successful_task_instances(window, None).rows == first.rows
+    assert airflow.list_ended_task_instances(window, None).rows == first.rows
 
 
 def test_nothing_was_changed_in_the_future(server: Server) -> None:
@@ -260,7 +294,7 @@ def test_no_run_that_was_due_lately_is_left_out(server: Server) -> None:
 
 
 def test_a_page_token_that_is_none_is_a_bad_request(server: Server) -> None:
-    for read in (server.airflow.list_successful_task_instances, server.airflow.list_successful_dag_runs):
+    for read in (server.airflow.list_ended_task_instances, server.airflow.list_ended_dag_runs):
         with pytest.raises(AirflowApiError) as caught:
             read(server.everything, "garbage!")
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dagster_airlift_dbt.arguments import NonBuilding, Uncertain
 from dagster_airlift_dbt.command import BuildingCommand, DbtCommand
-from dagster_airlift_dbt.dbt_on_airflow import DbtOnAirflow, TaskCommands
+from dagster_airlift_dbt.dbt_on_airflow import DbtOnAirflow
 from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError, DbtSelectionError
+from dagster_airlift_dbt.explicit import TaskCommands, Tasks
 from dagster_airlift_dbt.graph import DbtGraph, SelectingCommand
+from dagster_airlift_dbt.index import DbtIndex
 from dagster_airlift_dbt.manifest import Manifest, ManifestSource
 from dagster_airlift_dbt.nodes import DbtNode
 from dagster_airlift_dbt.parsing import ParsedDbt, parse_dbt
+from dagster_airlift_dbt.preflight import Preflight, RanLast, RunOfDbt
 from dagster_airlift_dbt.relations import Detail
+from dagster_airlift_dbt.report import DbtReport, ReportedTask
 from dagster_airlift_dbt.spec import IndirectSelection
 from dagster_airlift_dbt.specs import ChangeSpec, DbtTranslator, ManifestTranslator
 
@@ -19,10 +23,12 @@ __all__ = [
     "ChangeSpec",
     "DbtCommand",
     "DbtGraph",
+    "DbtIndex",
     "DbtManifestError",
     "DbtMigrationError",
     "DbtNode",
     "DbtOnAirflow",
+    "DbtReport",
     "DbtSelectionError",
     "DbtTranslator",
     "Detail",
@@ -32,8 +38,13 @@ __all__ = [
     "ManifestTranslator",
     "NonBuilding",
     "ParsedDbt",
+    "Preflight",
+    "RanLast",
+    "ReportedTask",
+    "RunOfDbt",
     "SelectingCommand",
     "TaskCommands",
+    "Tasks",
     "Uncertain",
     "parse_dbt",
 ]

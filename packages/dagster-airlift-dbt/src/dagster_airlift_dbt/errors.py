@@ -13,5 +13,9 @@ class DbtSelectionError(AirliftError):
     """A selection names nothing, or cannot be resolved from a manifest alone."""
 
 
+class NothingSelected(DbtSelectionError):
+    """A selection names nothing that is an asset."""
+
+
 class DbtMigrationError(AirliftError):
     """A task cannot be made executable in Dagster as asked."""

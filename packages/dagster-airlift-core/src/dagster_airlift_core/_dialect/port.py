@@ -13,6 +13,7 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    RenderedFields,
     Task,
     TaskInstance,
     Window,
@@ -79,15 +80,23 @@ class Dialect(Protocol):
         ...
 
     def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
-        """Ask for a page of the successful task instances of a window, in every DAG."""
+        """Ask for a page of the task instances of a window that succeeded or failed, in every DAG."""
         ...
 
     def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
-        """Ask for a page of the successful DAG runs of a window, in every DAG."""
+        """Ask for a page of the DAG runs of a window that succeeded or failed, in every DAG."""
         ...
 
     def instances_of_task(
         self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None
     ) -> Page[TaskInstance]:
         """Ask for a page of the instances, in whatever state, of one mapped task in one DAG run."""
+        ...
+
+    def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
+        """Ask for the runs of a DAG that began to be last, in whatever state, the newest first."""
+        ...
+
+    def rendered_fields(self, ask: Ask, dag_id: str, run_id: str, page: str | None) -> Page[RenderedFields]:
+        """Ask for a page of the template fields of all task instances of one DAG run."""
         ...

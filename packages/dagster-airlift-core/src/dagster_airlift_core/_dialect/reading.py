@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, cast
 
 from dagster_airlift_core.handles import TaskHandle
@@ -16,6 +17,8 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    RenderedFields,
+    RenderedValue,
     Row,
     Task,
     TaskInstance,
@@ -81,6 +84,11 @@ def numbered_task_instances_page(payload: object) -> Page[TaskInstance]:
     return _page(payload, "task_instances", lambda row: _task_instance(row, _identity(row)))
 
 
+def rendered_fields_page(payload: object) -> Page[RenderedFields]:
+    """Read a page of task instances for their template fields."""
+    return _page(payload, "task_instances", _rendered_fields)
+
+
 def dag_runs_page(payload: object) -> Page[DagRun]:
     """Read a page of DAG runs."""
     return _page(payload, "dag_runs", _dag_run)
@@ -142,12 +150,18 @@ def _task(row: Mapping[str, Any], dag_id: str) -> Task:
         group_id=task_id.rpartition(".")[0] or None,
         is_mapped=row.get("is_mapped") is True,
         is_proxied=_is_proxy(row.get("class_ref")),
+        operator_class=_class(row.get("class_ref")),
     )
 
 
 def _is_proxy(class_ref: object) -> bool:
     module, name = field(class_ref, "module_path"), field(class_ref, "class_name")
     return str(module).startswith(PROVIDER) and "Proxy" in str(name)
+
+
+def _class(class_ref: object) -> str | None:
+    module, name = field(class_ref, "module_path"), field(class_ref, "class_name")
+    return f"{module}.{name}" if isinstance(module, str) and isinstance(name, str) else None
 
 
 def _asset(row: Mapping[str, Any]) -> AirflowAsset:
@@ -203,6 +217,29 @@ def _task_instance(row: Mapping[str, Any], identity: str) -> TaskInstance:
         started_at=_instant(row, "start_date"),
         ended_at=_instant(row, "end_date"),
     )
+
+
+def _rendered_fields(row: Mapping[str, Any]) -> RenderedFields:
+    return RenderedFields(
+        run_id=_text(row, "dag_run_id"),
+        task_id=_text(row, "task_id"),
+        map_index=_integer(row, "map_index", NOT_MAPPED),
+        fields=MappingProxyType(
+            {
+                str(name): _rendered(value)
+                for name, value in _mapping(row.get("rendered_fields") or {}).items()
+            }
+        ),
+    )
+
+
+def _rendered(value: object) -> RenderedValue:
+    if isinstance(value, Mapping):
+        found = cast("Mapping[object, object]", value)
+        return MappingProxyType({str(name): _rendered(each) for name, each in found.items()})
+    if isinstance(value, list):
+        return tuple(_rendered(each) for each in cast("list[object]", value))
+    return cast("RenderedValue", value)
 
 
 def _dag_run(row: Mapping[str, Any]) -> DagRun:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dagster_airlift_core._dialect import reading
-from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern
+from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern
 from dagster_airlift_core._dialect.port import Ask, UnknownPage
 from dagster_airlift_core._dialect.slices import page_of
 from dagster_airlift_core._transport import Answer
@@ -16,6 +16,7 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    RenderedFields,
     Row,
     Task,
     TaskInstance,
@@ -35,7 +36,7 @@ class VersionOne:
     """
 
     api = API
-    order = "v1/updated_at"
+    order = "v1/updated_at success failed"
 
     def may_be_expired(self, answer: Answer) -> bool:
         """Tell whether new credentials may help; a missing permission cannot be told from an old session."""
@@ -68,20 +69,20 @@ class VersionOne:
         return ask(get(API, "dagSources", token), reading.source)
 
     def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
-        """Ask for the successful task instances of the next span of a window, in every DAG."""
+        """Ask for the task instances of the next span of a window that succeeded or failed, in every DAG."""
 
         def between(span: Query) -> Page[TaskInstance]:
-            query = [("state", "success"), *span]
+            query = [*ENDED, *span]
             request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=query)
             return ask(request, lambda payload: _counted(reading.numbered_task_instances_page(payload)))
 
         return page_of(between, window.since, page, limit=_MANY, name=lambda row: row.id)
 
     def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
-        """Ask for the successful DAG runs of the next span of a window, in every DAG."""
+        """Ask for the DAG runs of the next span of a window that succeeded or failed, in every DAG."""
 
         def between(span: Query) -> Page[DagRun]:
-            query = [("state", "success"), ("order_by", "id"), *span]
+            query = [*ENDED, ("order_by", "id"), *span]
             request = get(API, "dags", "~", "dagRuns", query=query)
             return ask(request, lambda payload: _counted(reading.dag_runs_page(payload)))
 
@@ -94,15 +95,38 @@ class VersionOne:
 
         They are sorted by map index, and none of them ever goes away: an offset misses nothing.
         """
-        if page is not None and not page.isdecimal():
-            raise UnknownPage(f"no page begins at {page!r}")
-        offset = int(page or 0)
+        offset = _offset(page)
         parts = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "listMapped")
         request = get(API, *parts, query=[PAGE, ("offset", str(offset))])
-        found = ask(request, reading.numbered_task_instances_page)
-        read = offset + found.received
-        is_last = not found.received or read == found.total
-        return replace(found, next_page=None if is_last else str(read))
+        return _numbered(ask(request, reading.numbered_task_instances_page), offset)
+
+    def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
+        """Ask for the runs of a DAG that began to be last, the newest first."""
+        query = [("limit", str(limit)), ("order_by", "-id")]
+        return ask(get(API, "dags", dag_id, "dagRuns", query=query), reading.dag_runs_page)
+
+    def rendered_fields(self, ask: Ask, dag_id: str, run_id: str, page: str | None) -> Page[RenderedFields]:
+        """Ask for a page of the template fields of all task instances of one DAG run.
+
+        They have no order: where one page does not hold them all, a row may come twice, and another not at all.
+        """
+        offset = _offset(page)
+        query = [("limit", str(_MANY)), ("offset", str(offset))]
+        request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
+        return _numbered(ask(request, reading.rendered_fields_page), offset)
+
+
+def _offset(page: str | None) -> int:
+    if page is not None and not page.isdecimal():
+        raise UnknownPage(f"no page begins at {page!r}")
+    return int(page or 0)
+
+
+def _numbered(page: Page[Row], offset: int) -> Page[Row]:
+    """Say where the page after this one begins."""
+    read = offset + page.received
+    is_last = not page.received or read == page.total
+    return replace(page, next_page=None if is_last else str(read))
 
 
 def _rows_after(offset: int, order: str) -> Query:

@@ -64,7 +64,8 @@ def _source(world: World, ids: list[str], _: Query) -> Reply:
 
 def _list_runs(world: World, ids: list[str], query: Query) -> Reply:
     rows = [row for (dag_id, _), row in world.runs.items() if ids[0] in ("~", dag_id) and matches(row, query)]
-    runs = [_run(row) for row in sorted(rows, key=lambda row: row.number)]
+    direction = -1 if one(query, "order_by", "id").startswith("-") else 1
+    runs = [_run(row) for row in sorted(rows, key=lambda row: direction * row.number)]
     return _refusal(query, {*_PAGE, *_TIMES, "order_by"}) or _capped(world, "dag_runs", runs, query)
 
 
