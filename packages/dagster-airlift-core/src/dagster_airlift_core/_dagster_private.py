@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as db
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckKey,
+    AssetDep,
     AssetKey,
     AssetSpec,
     DagsterInstance,
@@ -154,3 +155,48 @@ def map_specs(defs: Definitions, change: Callable[[AssetSpec], AssetSpec]) -> De
     The public `Definitions.map_asset_specs` raises when there is a single `SourceAsset` among them.
     """
     return defs.permissive_map_resolved_asset_specs(func=change, selection=None)
+
+
+def with_facts(
+    spec: AssetSpec, metadata: Mapping[str, object], tags: Mapping[str, str] | None = None
+) -> AssetSpec:
+    """Return a spec with more metadata and tags, in a ninth of the time of `AssetSpec.merge_attributes`.
+
+    That looks again at everything of the spec: its key, dependencies, owners, tags and group. What is added
+    must be of the form that Dagster demands.
+    """
+    return spec._replace(  # pyright: ignore[reportPrivateUsage]
+        metadata={**spec.metadata, **metadata}, tags={**spec.tags, **(tags or {})}
+    )
+
+
+def with_deps(spec: AssetSpec, deps: Iterable[AssetKey]) -> AssetSpec:
+    """Return a spec that reads more assets; not `AssetSpec.merge_attributes` for the reason of `with_facts`."""
+    known = {dep.asset_key for dep in spec.deps}
+    added = [AssetDep(key) for key in deps if key not in known]
+    return spec._replace(deps=[*spec.deps, *added])  # pyright: ignore[reportPrivateUsage]
+
+
+def spec_like(
+    template: AssetSpec,
+    *,
+    key: AssetKey,
+    deps: Iterable[AssetKey],
+    description: str,
+    owners: Sequence[str],
+    tags: Mapping[str, str],
+    metadata: Mapping[str, object],
+) -> AssetSpec:
+    """Return a spec in the group and of the kinds of another one.
+
+    The template is looked at by Dagster, once and not for each of thousands; what is given must be of the form
+    that Dagster demands, and no asset may be among `deps` twice.
+    """
+    return template._replace(  # pyright: ignore[reportPrivateUsage]
+        key=key,
+        deps=[AssetDep(dep) for dep in deps],
+        description=description,
+        owners=owners,
+        tags={**template.tags, **tags},
+        metadata=metadata,
+    )

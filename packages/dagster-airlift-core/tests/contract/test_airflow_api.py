@@ -327,19 +327,19 @@ def test_the_instances_of_a_mapped_task_are_those_of_that_task_and_run(server: S
 def test_the_run_of_a_task_instance_is_found_by_the_moment_at_which_it_was_due(server: Server) -> None:
     airflow = server.airflow
     rows = [row for row in instances(server, server.everything) if row.dag_id == "contract"]
-    dues = [due for row in rows if (due := airflow.due(row))]
+    dues = [due for row in rows if (due := airflow.runs_due.moment_of(row))]
 
     assert len(dues) == len(rows)
     for row, due in zip(rows, dues, strict=True):
         for span in (Span(due, due, "contract"), Span(due, due), Span(min(dues), max(dues))):
             found = {
-                (run.dag_id, run.run_id): run for page in airflow.dag_runs_due(span) for run in page.rows
+                (run.dag_id, run.run_id): run for page in airflow.runs_due.within(span) for run in page.rows
             }
             run = found[row.dag_id, row.run_id]
             assert (run.logical_date, run.run_after) == (row.logical_date, row.run_after)
             assert (run.data_interval_start is None) == (run.logical_date is None)
     before = Span(min(dues) - timedelta(days=2), min(dues) - timedelta(days=1), "contract")
-    assert not [run for page in airflow.dag_runs_due(before) for run in page.rows]
+    assert not [run for page in airflow.runs_due.within(before) for run in page.rows]
 
 
 def asset_events(server: Server, window: Window) -> list[AssetEvent]:

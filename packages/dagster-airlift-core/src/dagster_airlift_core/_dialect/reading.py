@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, cast
@@ -32,7 +32,7 @@ MAX_MESSAGE = 300
 
 def field(value: object, key: str) -> object:
     """Return a field of a JSON object, None where there is no such field or no object."""
-    return cast("Mapping[str, object]", value).get(key) if isinstance(value, Mapping) else None
+    return cast("Mapping[str, object]", value).get(key) if isinstance(value, dict) else None
 
 
 def version(payload: object) -> str:
@@ -293,7 +293,7 @@ def _logical_date(row: Mapping[str, Any]) -> datetime | None:
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise ValueError(f"expected an object, found {type(value).__name__}")  # noqa: TRY004 - a payload
     return cast("Mapping[str, Any]", value)
 
@@ -311,9 +311,9 @@ def _text(row: Mapping[str, Any], key: str) -> str:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, list):
         return ()
-    return tuple(item for item in value if isinstance(item, str))
+    return tuple(item for item in cast("list[object]", value) if isinstance(item, str))
 
 
 def _optional(row: Mapping[str, Any], key: str) -> str | None:
