@@ -14,7 +14,7 @@ from dagster_airlift_core import (
     assets_with_task_mappings,
     build_defs_from_airflow_instance,
 )
-from dagster_airlift_core.keys import EVALUATED_ELSEWHERE
+from dagster_airlift_core.keys import OBSERVED_CHECK
 from dagster_airlift_core.testing import FakeAirflow, SensorDaemon
 
 SENSOR = "prod__airflow_checks_sensor"
@@ -31,7 +31,7 @@ def is_there() -> dg.AssetCheckResult:
     return GOOD
 
 
-@dg.asset_check(asset="raw", metadata={EVALUATED_ELSEWHERE: True})
+@dg.asset_check(asset="raw", metadata={OBSERVED_CHECK: True})
 def mirrored() -> dg.AssetCheckResult:
     return GOOD
 

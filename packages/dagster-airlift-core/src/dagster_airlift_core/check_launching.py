@@ -27,8 +27,8 @@ from dagster import (
 from dagster_airlift_core.batches import batches
 from dagster_airlift_core.events import INSTANCE_LABEL
 from dagster_airlift_core.handles import dagster_name
-from dagster_airlift_core.keys import EVALUATED_ELSEWHERE
 from dagster_airlift_core.mapping import AssetMapping
+from dagster_airlift_core.observed_checks import is_observed
 
 ChecksByAsset: TypeAlias = Mapping[AssetKey, frozenset[AssetCheckKey]]
 _Seen: TypeAlias = dict[str, int]
@@ -77,8 +77,7 @@ def launchable_checks(defs: Definitions, mapping: AssetMapping) -> ChecksByAsset
 
 
 def _is_wanted(spec: AssetCheckSpec) -> bool:
-    is_told = EVALUATED_ELSEWHERE in (spec.metadata or {})
-    return not is_told and spec.automation_condition is None and spec.partitions_def is None
+    return not is_observed(spec) and spec.automation_condition is None and spec.partitions_def is None
 
 
 def checks_sensor(

@@ -7,8 +7,9 @@ import re
 
 from dagster import AssetKey
 
-EVALUATED_ELSEWHERE = "dagster-airlift/evaluated-elsewhere"
-"""Metadata of a check whose outcome is told by something that has evaluated it already, so that it is not run after."""
+OBSERVED_CHECK = "dagster-airlift/observed-check"
+"""Metadata of the spec of a check that something else evaluates. To run it tells nothing new, so nothing of ours asks for
+a run of it."""
 _MAX_TAG = 63
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 _SCHEME = re.compile(r"([^/]+)://(.*)", re.DOTALL)

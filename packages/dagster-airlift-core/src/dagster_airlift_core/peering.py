@@ -17,7 +17,7 @@ from dagster import (
     SensorDefinition,
 )
 
-from dagster_airlift_core._dagster_private import map_specs
+from dagster_airlift_core._dagster_private import map_specs, with_deps
 from dagster_airlift_core.airflow_assets import AirflowAssets
 from dagster_airlift_core.assets import (
     Source,
@@ -119,9 +119,7 @@ class Peer:
     def other_specs(self) -> Sequence[AssetSpec]:
         """An asset for each of Airflow's assets, and for each task if that was chosen."""
         return [
-            self._with_left_out(
-                spec.merge_attributes(deps=deps) if (deps := self._edges.get(spec.key)) else spec
-            )
+            self._with_left_out(with_deps(spec, deps) if (deps := self._edges.get(spec.key)) else spec)
             for spec in self._bare
         ]
 
@@ -245,7 +243,6 @@ def _composed(
         airflow_data=AirflowDefinitionsData.of(airflow, all_specs, mapping),
         partitioning=Partitioning.of(all_specs, choices.partition_source, choices.partition_key_fn),
         mapped_tasks=choices.mapped_tasks,
-        partitioning=Partitioning.of(all_specs, choices.partition_source, choices.partition_key_fn),
         task_results=choices.task_results,
         event_transformer_fn=choices.event_transformer_fn,
     )
@@ -255,7 +252,7 @@ def _composed(
         default_status=choices.default_sensor_status,
         outcomes=outcomes,
     )
-    checks = [*asset_checks(airflow.name, outcomes), observation_check(airflow.name)]
+    checks = [*asset_checks(airflow.name, outcomes), *observation_check(airflow.name)]
     sensors = [sensor, *_check_sensors(airflow.name, yours, mapping, choices)]
     return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=sensors))
 

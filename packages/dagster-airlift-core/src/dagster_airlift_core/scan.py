@@ -111,7 +111,6 @@ class Tick:
             memory=self.memory,
             log=self.log,
             set_aside=self._put_aside,
-            partition_key=self._placer.partition_key,
             results=self.results,
             transform=self.transform,
         )
