@@ -22,7 +22,7 @@ from peering_with_dbt.story.place import Place, fresh_place
 from peering_with_dbt.story.processes import Processes
 
 SECONDS = 240.0
-DAGS = Path(__file__).parent / "sites" / "dbt_dags.py"
+DAGS = Path(__file__).parent / "sites" / "ways_to_run_dbt.py"
 SETTINGS = "[core]\ndagbag_import_timeout = 180\n[dag_processor]\ndag_file_processor_timeout = 240\n"
 BY_TASK = {
     "one.build": ASSETS,
@@ -105,7 +105,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     root = tmp_path_factory.mktemp("dbt") / "run"
     with fresh_place(root) as place, Processes(place.logs) as processes:
         manifest = lay_out(place.root / "small")
-        (place.dags / "dbt_dags.py").write_text(DAGS.read_text())
+        (place.dags / "ways_to_run_dbt.py").write_text(DAGS.read_text())
         (place.root / "airflow" / "airflow.cfg").write_text(SETTINGS)
         site = AirflowSite(place, processes)
         processes.finish(site.migrate_database(), SECONDS)

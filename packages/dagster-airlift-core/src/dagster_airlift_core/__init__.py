@@ -22,14 +22,17 @@ from dagster_airlift_core.mapping import (
     assets_with_multiple_task_mappings,
     assets_with_task_mappings,
 )
-from dagster_airlift_core.model import AirflowAsset, Dag
+from dagster_airlift_core.model import AirflowAsset, Dag, TaskInstance
+from dagster_airlift_core.results import TaskEvent, TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
+from dagster_airlift_core.transforming import AirflowDefinitionsData, AssetEvent, EventTransformerFn
 
 __all__ = [
     "AirflowApiError",
     "AirflowAsset",
     "AirflowAuthBackend",
     "AirflowBasicAuthBackend",
+    "AirflowDefinitionsData",
     "AirflowFilter",
     "AirflowInstance",
     "AirflowInstanceComponent",
@@ -40,12 +43,17 @@ __all__ = [
     "AirflowUnauthorized",
     "AirflowUnreachable",
     "AirliftError",
+    "AssetEvent",
     "Dag",
     "DagHandle",
+    "EventTransformerFn",
     "HttpOptions",
     "MappingError",
     "SnapshotError",
+    "TaskEvent",
     "TaskHandle",
+    "TaskInstance",
+    "TaskResults",
     "assets_with_dag_mappings",
     "assets_with_multiple_task_mappings",
     "assets_with_task_mappings",

@@ -13,13 +13,14 @@ from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
 from dagster_airlift_core._http import CONNECTIONS
 from dagster_airlift_core._latest import LatestFields, latest_fields
+from dagster_airlift_core._left_behind import LeftBehind
 from dagster_airlift_core._outage import Outage, ask_each
 from dagster_airlift_core._reaching import transport_for
+from dagster_airlift_core._whole import whole_list
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.errors import (
     AirflowApiError,
     AirflowNotFound,
-    AirflowPayloadError,
     AirflowUnreachable,
 )
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
@@ -27,12 +28,10 @@ from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
-    BadRow,
     Dag,
     DagRun,
     ImportProblem,
     Page,
-    Row,
     Task,
     TaskInstance,
     Window,
@@ -80,6 +79,11 @@ class AirflowInstance:
         """Pages of this instance's UI."""
         return Links(self._conversation.base_url, lambda: self._conversation.speaks_v1)
 
+    @property
+    def left_behind(self) -> LeftBehind:
+        """What tries of tasks left in Airflow: their logs and XComs."""
+        return LeftBehind(self._conversation)
+
     def version(self) -> str:
         """Return the version of Airflow; this needs no credentials.
 
@@ -106,7 +110,7 @@ class AirflowInstance:
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask
-        page = self._whole(lambda offset: dialect.dags(ask, only, offset))
+        page = whole_list(lambda offset: dialect.dags(ask, only, offset), self._conversation.base_url)
         self._dag_ids = tuple(dag.dag_id for dag in page.rows)
         return replace(page, rows=tuple(dag for dag in page.rows if only.admits(dag)))
 
@@ -122,7 +126,7 @@ class AirflowInstance:
         if not only.retrieve_datasets:
             return Page((), (), 0, None)
         dialect, ask = self._dialect, self._conversation.ask
-        page = self._whole(lambda offset: dialect.assets(ask, only, offset))
+        page = whole_list(lambda offset: dialect.assets(ask, only, offset), self._conversation.base_url)
         return replace(page, rows=tuple(asset for asset in page.rows if only.admits_asset(asset)))
 
     def list_import_problems(self) -> Page[ImportProblem]:
@@ -133,7 +137,7 @@ class AirflowInstance:
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask
-        return self._whole(lambda offset: dialect.import_problems(ask, offset))
+        return whole_list(lambda offset: dialect.import_problems(ask, offset), self._conversation.base_url)
 
     def list_tasks_of(
         self, dag_ids: Iterable[str], *, within: float = TASKS_WITHIN
@@ -201,8 +205,8 @@ class AirflowInstance:
         """
         return self._dialect.order
 
-    def list_successful_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
-        """Return a page of the successful task instances of a window.
+    def list_ended_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
+        """Return a page of the task instances of a window that succeeded or failed.
 
         Args:
             window: Which ones.
@@ -214,8 +218,8 @@ class AirflowInstance:
         with self._knowing_pages():
             return self._dialect.task_instances(self._conversation.ask, window, page)
 
-    def list_successful_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
-        """Return a page of the successful DAG runs of a window.
+    def list_ended_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
+        """Return a page of the DAG runs of a window that succeeded or failed.
 
         Args:
             window: Which ones.
@@ -257,28 +261,6 @@ class AirflowInstance:
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
-
-    def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
-        """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted."""
-        rows: list[Row] = []
-        bad: list[BadRow] = []
-        received = 0
-        last: tuple[Row, ...] = ()
-        while True:
-            page = ask(received)
-            if not page.received:
-                return Page(tuple(rows), tuple(bad), received, None)
-            if page.rows and page.rows == last:
-                url = self._conversation.base_url
-                message = (
-                    f"Airflow instance {self.name!r} at {url} gives the same rows again and again, whatever page is "
-                    "asked for. Something before it drops or does not look at the query: let that pass."
-                )
-                raise AirflowPayloadError(message, method="GET", url=url)
-            last = page.rows
-            received += page.received
-            rows.extend(page.rows)
-            bad.extend(page.bad_rows)
 
     @contextmanager
     def _knowing_pages(self) -> Generator[None]:

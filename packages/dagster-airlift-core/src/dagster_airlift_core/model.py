@@ -17,8 +17,12 @@ RenderedValue: TypeAlias = (
 """What a template field may hold."""
 
 SUCCESS = "success"
+FAILED = "failed"
+"""A try that Airflow does not repeat; one that it does is `up_for_retry`."""
 ENDED_WELL = frozenset({SUCCESS, "skipped", "removed"})
 """States of a mapped task instance that do not keep its task from having succeeded."""
+ENDED = ENDED_WELL | {FAILED, "upstream_failed"}
+"""States of a mapped task instance in which nothing more happens."""
 
 NOT_MAPPED = -1
 
@@ -116,6 +120,11 @@ class TaskInstance:
         return self.map_index > NOT_MAPPED
 
     @property
+    def never_ran(self) -> bool:
+        """Whether Airflow has never tried it: then a person has given it the state that it has."""
+        return self.try_number == 0
+
+    @property
     def duration(self) -> timedelta | None:
         """Time between start and end, None where either is unknown."""
         return self.ended_at - self.started_at if self.started_at and self.ended_at else None
@@ -181,6 +190,19 @@ class Page(Generic[Row]):
     received: int
     next_page: str | None
     total: int | None = None
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """A part of the log of a try.
+
+    Args:
+        lines: Its lines, as the task wrote them; those of Airflow 2 begin with time, file and level.
+        next_part: Where the next part begins, None at the end.
+    """
+
+    lines: tuple[str, ...]
+    next_part: str | None
 
 
 @dataclass(frozen=True)

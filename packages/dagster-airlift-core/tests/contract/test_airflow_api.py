@@ -7,6 +7,7 @@ and one broken DAG file, two successful runs of `contract`, and a failed one of 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -75,6 +76,9 @@ def fill(fake: FakeAirflow) -> None:
     fake.tasks["contract"]["parts"]["is_mapped"] = True
     fake.add_dag("contract_fails", {"good": ["bad"], "bad": []})
     fake.add_asset(URI, producing=[("contract", "extract")], scheduled=["contract_fails"])
+    for run in ("r1", "r2"):
+        fake.set_log("contract", run, "extract", 'Running command\n{"said": "contract"}')
+        fake.set_xcom("contract", run, "extract", "return_value", '{"said": "contract"}')
     fake.add_import_error("broken.py", "Traceback\nNameError: name 'broken' is not defined\n")
     for run in ("r1", "r2"):
         for task in ("extract", "grp.load"):
@@ -96,7 +100,7 @@ def instances(server: Server, window: Window) -> list[TaskInstance]:
     rows: list[TaskInstance] = []
     token: str | None = None
     while True:
-        page = airflow.list_successful_task_instances(window, token)
+        page = airflow.list_ended_task_instances(window, token)
         assert not page.bad_rows
         rows += page.rows
         token = page.next_page
@@ -109,7 +113,7 @@ def runs(server: Server, window: Window) -> list[DagRun]:
     rows: list[DagRun] = []
     token: str | None = None
     while True:
-        page = airflow.list_successful_dag_runs(window, token)
+        page = airflow.list_ended_dag_runs(window, token)
         assert not page.bad_rows
         rows += page.rows
         token = page.next_page
@@ -248,15 +252,18 @@ def test_the_source_of_a_dag_is_its_text(server: Server) -> None:
         server.airflow.dag_source("no_such_dag")
 
 
-def test_only_successes_are_listed_although_there_are_others(server: Server) -> None:
-    tasks = instances(server, server.everything)
+def test_only_what_succeeded_or_failed_is_listed_and_all_of_it(server: Server) -> None:
+    tasks = [row for row in instances(server, server.everything) if row.dag_id.startswith("contract")]
+    found = [row for row in runs(server, server.everything) if row.dag_id.startswith("contract")]
 
-    assert {row.state for row in tasks} == {"success"}
-    assert {row.task_id for row in tasks if row.dag_id == "contract_fails"} == {"good"}
-    found = runs(server, server.everything)
-    assert {row.state for row in found} == {"success"}
-    assert "contract_fails" not in {row.dag_id for row in found}
-    assert len([row for row in found if row.dag_id == "contract"]) == 2
+    assert {(row.task_id, row.state) for row in tasks if row.dag_id == "contract_fails"} == {
+        ("good", "success"),
+        ("bad", "failed"),
+    }
+    assert {row.state for row in tasks if row.dag_id == "contract"} == {"success"}
+    assert [row.state for row in found if row.dag_id == "contract"] == ["success"] * 2
+    assert {row.state for row in found if row.dag_id == "contract_fails"} == {"failed"}
+    assert not any(row.never_ran for row in tasks)
 
 
 def test_every_success_is_listed_once_with_an_identity_of_its_own(server: Server) -> None:
@@ -271,9 +278,9 @@ def test_every_success_is_listed_once_with_an_identity_of_its_own(server: Server
 def test_a_page_is_the_same_when_it_is_read_again(server: Server) -> None:
     airflow, window = server.airflow, server.everything
 
-    first = airflow.list_successful_task_instances(window, None)
+    first = airflow.list_ended_task_instances(window, None)
 
-    assert airflow.list_successful_task_instances(window, None).rows == first.rows
+    assert airflow.list_ended_task_instances(window, None).rows == first.rows
 
 
 def test_nothing_was_changed_in_the_future(server: Server) -> None:
@@ -291,7 +298,7 @@ def test_no_run_that_was_due_lately_is_left_out(server: Server) -> None:
 
 
 def test_a_page_token_that_is_none_is_a_bad_request(server: Server) -> None:
-    for read in (server.airflow.list_successful_task_instances, server.airflow.list_successful_dag_runs):
+    for read in (server.airflow.list_ended_task_instances, server.airflow.list_ended_dag_runs):
         with pytest.raises(AirflowApiError) as caught:
             read(server.everything, "garbage!")
 
@@ -324,3 +331,27 @@ def test_links_lead_to_the_pages_of_that_version(server: Server) -> None:
 
     assert all(page.startswith(f"{server.url}/dags/contract") for page in pages)
     assert all(("/grid" in page) == server.is_v1 for page in pages)
+
+
+def test_the_log_of_a_try_has_each_line_that_the_task_wrote(server: Server) -> None:
+    left = server.airflow.left_behind
+    (row, *_) = (row for row in instances(server, server.everything) if row.task_id == "extract")
+
+    lines = list(left.log_lines(row))
+
+    assert len([line for line in lines if line.endswith('{"said": "contract"}')]) == 1
+    with pytest.raises(AirflowNotFound):
+        list(left.log_lines(replace(row, run_id="no such run")))
+
+
+def test_an_xcom_is_json_in_a_text(server: Server) -> None:
+    left = server.airflow.left_behind
+    (row, *_) = (row for row in instances(server, server.everything) if row.task_id == "extract")
+
+    value = left.xcom(row, "return_value")
+
+    assert "return_value" in left.xcom_keys(row)
+    assert isinstance(value, str)
+    assert json.loads(json.loads(value)) == {"said": "contract"}
+    assert left.xcom(row, "no such key") is None
+    assert left.xcom_keys(replace(row, run_id="no such run")) == ()

@@ -89,6 +89,11 @@ def rendered_fields_page(payload: object) -> Page[RenderedFields]:
     return _page(payload, "task_instances", _rendered_fields)
 
 
+def xcom_keys_page(payload: object) -> Page[str]:
+    """Read a page of XComs for their keys."""
+    return _page(payload, "xcom_entries", lambda row: _text(row, "key"))
+
+
 def dag_runs_page(payload: object) -> Page[DagRun]:
     """Read a page of DAG runs."""
     return _page(payload, "dag_runs", _dag_run)

@@ -9,7 +9,7 @@ from typing import Any
 from dagster_airlift_core.testing._lists import is_like, is_wanted, matches, one, part
 from dagster_airlift_core.testing._server import Query, Reply
 from dagster_airlift_core.testing._v2 import TASK_STATES, Route
-from dagster_airlift_core.testing._world import Row, World
+from dagster_airlift_core.testing._world import Row, World, text_of
 
 _PAGE = frozenset({"limit", "offset"})
 _TIMES = frozenset({"updated_at_gte", "updated_at_lte", "state"})
@@ -94,6 +94,30 @@ def _list_mapped(world: World, ids: list[str], query: Query) -> Reply:
     return _refusal(query, {*_PAGE, *_TIMES, "order_by"}) or _uncapped(rows, query)
 
 
+def _log(world: World, ids: list[str], query: Query) -> Reply:
+    lines = world.log_of(ids, query)
+    if lines is None:
+        return problem(404, "TaskInstance not found")
+    # A token comes for ever; behind the end there is a pair without text.
+    stamped = [f"[{text_of(world.now)}] {{subprocess.py:106}} INFO - {line}" for line in lines]
+    text = "" if "token" in query else "\n".join(["*** Found local files:", *stamped])
+    refusal = _refusal(query, {"full_content", "map_index", "token"})
+    return refusal or Reply(200, {"content": str([("a-host", text)]), "continuation_token": "t"})
+
+
+def _list_xcoms(world: World, ids: list[str], query: Query) -> Reply:
+    rows = [{"key": key, "timestamp": text_of(world.now)} for key in world.xcoms_of(ids, query)]
+    return _refusal(query, {*_PAGE, "map_index", "xcom_key"}) or _capped(world, "xcom_entries", rows, query)
+
+
+def _xcom(world: World, ids: list[str], query: Query) -> Reply:
+    found = world.xcoms_of(ids, query)
+    if ids[-1] not in found:
+        return problem(404, "XCom entry not found")
+    refusal = _refusal(query, {"map_index", "deserialize", "stringify"})
+    return refusal or Reply(200, {"key": ids[-1], "value": found[ids[-1]]})
+
+
 def _refusal(query: Query, known: Iterable[str]) -> Reply | None:
     unknown = sorted(set(query) - set(known))
     if unknown:
@@ -155,5 +179,8 @@ ROUTES: list[tuple[str, Route]] = [
     (r"/dags/([^/]+)/tasks", _list_tasks),
     (r"/dags/([^/]+)/dagRuns", _list_runs),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances", _list_task_instances),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/logs/([^/]+)", _log),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/xcomEntries", _list_xcoms),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/xcomEntries/([^/]+)", _xcom),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/listMapped", _list_mapped),
 ]

@@ -6,11 +6,10 @@ import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
+from dagster_airlift_core.testing._leavings import Leavings, TaskKey
 from dagster_airlift_core.testing._server import Received
-
-TaskKey: TypeAlias = tuple[str, str, str, int]
 
 
 @dataclass
@@ -22,7 +21,7 @@ class Row:
     updated_at: datetime
 
 
-class World:
+class World(Leavings):
     """DAGs, their runs and task instances, and a clock that stands still until it is moved.
 
     Args:
@@ -31,6 +30,7 @@ class World:
     """
 
     def __init__(self, now: datetime, page_cap: int) -> None:
+        super().__init__()
         self.now = now
         self.page_cap = page_cap
         self.requests: list[Received] = []
@@ -235,7 +235,23 @@ class World:
         payload = self._new_try(key, int(old["max_tries"]) + 1)
         payload |= {"try_number": old["try_number"] + 1, "end_date": old["end_date"], "state": None}
         self.task_instances[key] = Row(0, payload, self.now)
+        self.xcoms.pop(key, None)
         self.set_run(dag_id, run_id, "running")
+
+    def retry_task(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> None:
+        """Begin the next try of a task instance: a new id, and the same `max_tries`."""
+        key = (dag_id, run_id, task_id, map_index)
+        old = self.task_instances[key].payload
+        payload = self._new_try(key, int(old["max_tries"]))
+        payload |= {"try_number": old["try_number"] + 1, "state": "running"}
+        self.task_instances[key] = Row(0, payload, self.now)
+
+    def remove_run(self, dag_id: str, run_id: str) -> None:
+        """Remove a DAG run with everything that belongs to it, as people do in the UI."""
+        del self.runs[dag_id, run_id]
+        gone = [key for key in self.task_instances if key[:2] == (dag_id, run_id)]
+        for key in gone:
+            del self.task_instances[key]
 
     def edit_task(self, dag_id: str, run_id: str, task_id: str, **fields: object) -> None:
         """Change fields of the payload of a task instance that is not mapped, in whatever way."""
