@@ -13,7 +13,14 @@ from small_manifest import SHOP
 
 from dagster_airlift_core import AirflowBasicAuthBackend, AirflowInstance
 from dagster_airlift_core.testing import FakeAirflow
-from dagster_airlift_dbt import DbtOnAirflowComponent, DbtSelectionError
+from dagster_airlift_dbt import (
+    CosmosWatcher,
+    DbtOnAirflowComponent,
+    DbtResultStore,
+    DbtResultXCom,
+    DbtSelectionError,
+    DbtTaskLogs,
+)
 from dagster_airlift_dbt.component_scaffolding import DbtOnAirflowParams, DbtOnAirflowScaffolder
 
 AUTH = 'auth: {type: basic_auth, webserver_url: "URL", username: viewer, password: viewer}'
@@ -84,6 +91,24 @@ def test_a_uri_and_several_manifests_may_be_given(fake: FakeAirflow, manifest: P
     found = component(fake.url, f"['file://{manifest}']")
 
     assert models_of(found, fake.url) == {"a": ["orders"], "b": ["revenue"]}
+
+
+def test_yaml_says_where_results_are_in_the_order_in_which_they_are_looked_for(manifest: Path) -> None:
+    results = (
+        "results: [runs, 's3://bucket/runs', xcom, watcher, logs]\nchecks: failures\ncompiled_sql: true\n"
+    )
+    airflow = AirflowInstance(AirflowBasicAuthBackend("http://127.0.0.1:9", "u", "p"), "prod")
+
+    dbt = component("http://127.0.0.1:9", manifest, results).dbt_on(airflow, manifest.parent)
+
+    assert list(dbt.results) == [
+        DbtResultStore(str(manifest.parent / "runs")),
+        DbtResultStore("s3://bucket/runs"),
+        DbtResultXCom(),
+        CosmosWatcher(),
+        DbtTaskLogs(),
+    ]
+    assert (dbt.checks, dbt.compiled_sql) == ("failures", True)
 
 
 @pytest.mark.parametrize(

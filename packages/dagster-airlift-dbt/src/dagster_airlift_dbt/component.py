@@ -1,7 +1,7 @@
 """The same from YAML: a component that peers an Airflow instance with the dbt projects that its tasks run."""
 
 # Dagster looks at the annotations of a component, so they must not be put off (no __future__ import).
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -17,11 +17,21 @@ from dagster_airlift_dbt.component_scaffolding import DbtOnAirflowScaffolder
 from dagster_airlift_dbt.dbt_on_airflow import DbtOnAirflow
 from dagster_airlift_dbt.errors import DbtSelectionError
 from dagster_airlift_dbt.explicit import Tasks
+from dagster_airlift_dbt.found import ResultSource
+from dagster_airlift_dbt.log_results import DbtTaskLogs
 from dagster_airlift_dbt.migrated import with_migrated
 from dagster_airlift_dbt.parsing import parse_dbt
+from dagster_airlift_dbt.store_results import DbtResultStore
+from dagster_airlift_dbt.xcom_results import CosmosWatcher, DbtResultXCom
 
 WrittenCommands: TypeAlias = str | Sequence[str] | None
 """The dbt command lines of a task; None for one that is not dbt."""
+
+_SOURCES: Mapping[str, Callable[[], ResultSource]] = {
+    "logs": DbtTaskLogs,
+    "watcher": CosmosWatcher,
+    "xcom": DbtResultXCom,
+}
 
 
 @dataclass
@@ -56,6 +66,10 @@ class DbtOnAirflowComponent(Component, Resolvable):
         discover: Whether Airflow is asked which tasks run what; without it, `tasks` is all there is.
         migrate: The tasks whose models Dagster can run.
         detail: `full` as dagster-dbt, or `slim`: without columns and SQL.
+        results: Where to look for what each run did, the best place first: `logs` of the tasks, their `xcom`,
+            Cosmos' `watcher`, or the path or URI of a store.
+        checks: Which results of dbt's tests are recorded as asset checks: `all`, `failures` or `none`.
+        compiled_sql: Whether events show the SQL that ran.
         filter: Which DAGs and Airflow assets are asked for.
         sensor_minimum_interval_seconds: Seconds between two looks at Airflow.
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
@@ -69,6 +83,9 @@ class DbtOnAirflowComponent(Component, Resolvable):
     discover: bool = True
     migrate: Sequence[MigratedTask] | None = None
     detail: Literal["full", "slim"] = "full"
+    results: Sequence[str] | None = None
+    checks: Literal["all", "failures", "none"] = "all"
+    compiled_sql: bool = False
     filter: ResolvedAirflowFilter | None = None
     sensor_minimum_interval_seconds: int = 30
     default_sensor_status: Literal["RUNNING", "STOPPED"] = "RUNNING"
@@ -81,9 +98,11 @@ class DbtOnAirflowComponent(Component, Resolvable):
             context: Where the component stands; paths begin there.
         """
         airflow = AirflowInstance(self.auth, self.name)
+        dbt = self.dbt_on(airflow, context.path)
         return build_defs_from_airflow_instance(
             airflow_instance=airflow,
-            defs=self.dbt_on(airflow, context.path).defs(),
+            defs=dbt.defs(),
+            task_results=dbt,
             sensor_minimum_interval_seconds=self.sensor_minimum_interval_seconds,
             default_sensor_status=DefaultSensorStatus(self.default_sensor_status),
             retrieval_filter=self.filter,
@@ -107,10 +126,18 @@ class DbtOnAirflowComponent(Component, Resolvable):
             detail=self.detail,
             airflow=airflow if self.discover else None,
             retrieval_filter=self.filter,
+            results=[_source(each, folder) for each in self.results or ()],
+            checks=self.checks,
+            compiled_sql=self.compiled_sql,
         )
         for task in self.migrate or ():
             dbt = with_migrated(dbt, task.dag_id, task.task_id, folder / task.project)
         return dbt
+
+
+def _source(name: str, folder: Path) -> ResultSource:
+    own = _SOURCES.get(name)
+    return own() if own else DbtResultStore(_located(name, folder))
 
 
 def _located(place: str, folder: Path) -> str:
