@@ -48,7 +48,7 @@ def render(test_behavior: TestBehavior, select: str) -> RenderConfig:
     return RenderConfig(load_method=LoadMode.DBT_MANIFEST, test_behavior=test_behavior, select=select.split())
 
 
-DbtDag(
+each = DbtDag(
     dag_id="each",
     project_config=project(),
     profile_config=PROFILE,
@@ -59,7 +59,7 @@ DbtDag(
     max_active_tasks=1,
 )
 
-with DAG("grouped", start_date=START, schedule=None, max_active_tasks=1):
+with DAG("grouped", start_date=START, schedule=None, max_active_tasks=1) as grouped:
     DbtTaskGroup(
         group_id="small",
         project_config=project(),
@@ -68,7 +68,7 @@ with DAG("grouped", start_date=START, schedule=None, max_active_tasks=1):
         operator_args=arguments("grouped"),
     )
 
-DbtDag(
+watched = DbtDag(
     dag_id="watched",
     project_config=project(),
     profile_config=PROFILE,
