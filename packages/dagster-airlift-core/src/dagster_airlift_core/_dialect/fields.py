@@ -1,41 +1,15 @@
-"""How the fields of JSON become values: a ValueError says which one is of another form."""
+"""Fields of the rows that Airflow's REST API answers; a ValueError says which one has another form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
-
-from dagster_airlift_core.model import BadRow, Page, Row
 
 
 def field(value: object, key: str) -> object:
     """Return a field of a JSON object, None where there is no such field or no object."""
     return cast("Mapping[str, object]", value).get(key) if isinstance(value, dict) else None
-
-
-def page_of_rows(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) -> Page[Row]:
-    """Read a page of rows, each by itself."""
-    outer = mapping(payload)
-    items: object = outer.get(name)
-    if not isinstance(items, list):
-        raise ValueError(f"it has no list {name!r}")  # noqa: TRY004 - a payload, not an argument
-    items = cast("list[object]", items)
-    rows: list[Row] = []
-    bad: list[BadRow] = []
-    for item in items:
-        try:
-            rows.append(read(mapping(item)))
-        except ValueError as error:
-            bad.append(BadRow(name_of(item), str(error)))
-    token, total = outer.get("next_cursor"), outer.get("total_entries")
-    return Page(
-        rows=tuple(rows),
-        bad_rows=tuple(bad),
-        received=len(items),
-        next_page=token if isinstance(token, str) else None,
-        total=total if isinstance(total, int) else None,
-    )
 
 
 def items(row: Mapping[str, Any], key: str) -> list[object]:
@@ -45,16 +19,10 @@ def items(row: Mapping[str, Any], key: str) -> list[object]:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """Return a JSON object."""
+    """Return a JSON object; a ValueError says that it is none."""
     if not isinstance(value, dict):
         raise ValueError(f"expected an object, found {type(value).__name__}")  # noqa: TRY004 - a payload
     return cast("Mapping[str, Any]", value)
-
-
-def name_of(item: object) -> str:
-    """Name a row as far as that can be told."""
-    parts = [field(item, key) for key in ("dag_id", "dag_run_id", "task_id")]
-    return ".".join(str(part) for part in parts if part) or "a row"
 
 
 def text(row: Mapping[str, Any], key: str) -> str:
@@ -66,20 +34,20 @@ def text(row: Mapping[str, Any], key: str) -> str:
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """Return the texts of a list."""
+    """Return the texts of a list, none where it is no list."""
     if not isinstance(value, list):
         return ()
     return tuple(item for item in cast("list[object]", value) if isinstance(item, str))
 
 
 def optional(row: Mapping[str, Any], key: str) -> str | None:
-    """Return a text, None where there is none."""
+    """Return a text that may be missing or empty."""
     value: object = row.get(key)
     return value if isinstance(value, str) and value else None
 
 
 def integer(row: Mapping[str, Any], key: str, default: int) -> int:
-    """Return a number."""
+    """Return a whole number, which may be missing."""
     value: object = row.get(key, default)
     if not isinstance(value, int):
         raise ValueError(f"{key} is {value!r}")  # noqa: TRY004 - a payload, not an argument
@@ -87,12 +55,12 @@ def integer(row: Mapping[str, Any], key: str, default: int) -> int:
 
 
 def instant(row: Mapping[str, Any], key: str) -> datetime | None:
-    """Return an instant in UTC, None where there is none."""
+    """Return a moment, which may be missing, in UTC."""
     value: object = row.get(key)
     if value is None:
         return None
     try:
-        found = datetime.fromisoformat(str(value))
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = datetime.fromisoformat(str(value))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{key} is {value!r}") from error

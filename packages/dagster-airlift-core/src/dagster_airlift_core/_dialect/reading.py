@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, cast
@@ -15,7 +15,6 @@ from dagster_airlift_core._dialect.fields import (
     items,
     mapping,
     optional,
-    page_of_rows,
     text,
     texts,
 )
@@ -24,12 +23,14 @@ from dagster_airlift_core.model import (
     NOT_MAPPED,
     AirflowAsset,
     AssetUpdate,
+    BadRow,
     Dag,
     DagRun,
     ImportProblem,
     Page,
     RenderedFields,
     RenderedValue,
+    Row,
     Task,
     TaskInstance,
 )
@@ -46,27 +47,27 @@ def version(payload: object) -> str:
 
 def dags_page(payload: object) -> Page[Dag]:
     """Read a page of DAGs."""
-    return page_of_rows(payload, "dags", _dag)
+    return _page(payload, "dags", _dag)
 
 
 def tasks_page(payload: object, dag_id: str) -> Page[Task]:
     """Read the tasks of a DAG."""
-    return page_of_rows(payload, "tasks", lambda row: _task(row, dag_id))
+    return _page(payload, "tasks", lambda row: _task(row, dag_id))
 
 
 def assets_page(payload: object) -> Page[AirflowAsset]:
     """Read a page of assets."""
-    return page_of_rows(payload, "assets", _asset)
+    return _page(payload, "assets", _asset)
 
 
 def datasets_page(payload: object) -> Page[AirflowAsset]:
     """Read a page of Airflow 2's datasets."""
-    return page_of_rows(payload, "datasets", _asset)
+    return _page(payload, "datasets", _asset)
 
 
 def import_problems_page(payload: object) -> Page[ImportProblem]:
     """Read a page of import errors."""
-    return page_of_rows(payload, "import_errors", _import_problem)
+    return _page(payload, "import_errors", _import_problem)
 
 
 def source(payload: object) -> str:
@@ -81,32 +82,55 @@ def file_token(payload: object) -> str:
 
 def task_instances_page(payload: object) -> Page[TaskInstance]:
     """Read a page of task instances."""
-    return page_of_rows(payload, "task_instances", lambda row: _task_instance(row, text(row, "id")))
+    return _page(payload, "task_instances", lambda row: _task_instance(row, text(row, "id")))
 
 
 def numbered_task_instances_page(payload: object) -> Page[TaskInstance]:
     """Read a page of task instances of Airflow 2, where a try is known by its number only."""
-    return page_of_rows(payload, "task_instances", lambda row: _task_instance(row, _identity(row)))
+    return _page(payload, "task_instances", lambda row: _task_instance(row, _identity(row)))
 
 
 def rendered_fields_page(payload: object) -> Page[RenderedFields]:
     """Read a page of task instances for their template fields."""
-    return page_of_rows(payload, "task_instances", _rendered_fields)
+    return _page(payload, "task_instances", _rendered_fields)
 
 
 def xcom_keys_page(payload: object) -> Page[str]:
     """Read a page of XComs for their keys."""
-    return page_of_rows(payload, "xcom_entries", lambda row: text(row, "key"))
+    return _page(payload, "xcom_entries", lambda row: text(row, "key"))
 
 
 def dag_runs_page(payload: object) -> Page[DagRun]:
     """Read a page of DAG runs."""
-    return page_of_rows(payload, "dag_runs", _dag_run)
+    return _page(payload, "dag_runs", _dag_run)
 
 
 def asset_updates_page(payload: object, name: str) -> Page[AssetUpdate]:
     """Read a page of what was recorded of assets, under the name that the version has for it."""
-    return page_of_rows(payload, name, _asset_update)
+    return _page(payload, name, _asset_update)
+
+
+def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) -> Page[Row]:
+    outer = mapping(payload)
+    items: object = outer.get(name)
+    if not isinstance(items, list):
+        raise ValueError(f"it has no list {name!r}")  # noqa: TRY004 - a payload, not an argument
+    items = cast("list[object]", items)
+    rows: list[Row] = []
+    bad: list[BadRow] = []
+    for item in items:
+        try:
+            rows.append(read(mapping(item)))
+        except ValueError as error:
+            bad.append(BadRow(_name(item), str(error)))
+    token, total = outer.get("next_cursor"), outer.get("total_entries")
+    return Page(
+        rows=tuple(rows),
+        bad_rows=tuple(bad),
+        received=len(items),
+        next_page=token if isinstance(token, str) else None,
+        total=total if isinstance(total, int) else None,
+    )
 
 
 def _dag(row: Mapping[str, Any]) -> Dag:
@@ -262,3 +286,8 @@ def _dag_run(row: Mapping[str, Any]) -> DagRun:
 def _logical_date(row: Mapping[str, Any]) -> datetime | None:
     """Return the logical date, which task instances of Airflow 2 know by its older name."""
     return instant(row, "logical_date") or instant(row, "execution_date")
+
+
+def _name(item: object) -> str:
+    parts = [field(item, key) for key in ("dag_id", "dag_run_id", "task_id")]
+    return ".".join(str(part) for part in parts if part) or "a row"
