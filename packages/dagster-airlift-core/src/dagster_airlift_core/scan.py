@@ -100,7 +100,7 @@ class Tick:
 
     def __post_init__(self) -> None:
         """Begin to know things."""
-        self._recall = Recall(self.events_of)
+        self._recall = Recall(self.events_of, self.airflow.name)
         self._endings = Endings(self.airflow, self.mapping, self._recall, self.memory, self.mapped_tasks)
         self._placer = Placer(self.airflow, self.mapping, self.partitioning)
         self._teller = Teller(
