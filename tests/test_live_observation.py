@@ -129,8 +129,8 @@ def test_what_failed_is_an_observation_and_what_came_before_it_is_told(world: Wo
 def test_a_retried_task_is_told_of_its_last_try_and_a_mapped_one_once(world: World) -> None:
     told = {one for _, one in world.dagster.successes("live")}
 
-    assert {one.number for one in told if one.dag == "retried"} == {2}
-    assert {one.dag: one.number for one in told if one.dag.startswith("mapped")} == {
+    assert {one.tried for one in told if one.dag == "retried"} == {2}
+    assert {one.dag: one.instances for one in told if one.dag.startswith("mapped")} == {
         "mapped_1": 1,
         "mapped_50": 50,
     }

@@ -68,14 +68,16 @@ class Told:
     Args:
         dag: The DAG.
         run: Its run.
-        task: The task, empty for the run itself.
-        number: The try of a task; how many instances a mapped task has.
+        task: The task.
+        tried: Which try it was.
+        instances: How many instances of a mapped task succeeded, 1 of a task that is not mapped.
     """
 
     dag: str
     run: str
     task: str
-    number: int
+    tried: int
+    instances: int = 1
 
 
 class Observing:
@@ -147,42 +149,34 @@ class Observing:
             for task in tasks:
                 yield from _keys(instance, dag, task)
 
-    def expected(self, instance: str) -> Counter[tuple[str, Told]]:
-        """Count what Airflow's database says has succeeded, by asset: every try of it, also former ones."""
+    def expected(self, instance: str, *, former: bool = True) -> Counter[tuple[str, Told]]:
+        """Count what Airflow's database says has succeeded, by asset; with former tries or without."""
         return Counter(
             (key.to_user_string(), told)
-            for told in airflow_successes(self._place)
+            for told in airflow_successes(self._place, former=former)
             for key in _keys(instance, told.dag, told.task)
         )
 
 
 def _told(event: dg.AssetMaterialization | dg.AssetObservation) -> Told:
-    texts = {label: value.value for label, value in event.metadata.items()}
-    number = texts.get("Mapped Instances", texts["Try Number"])
-    return Told(
-        str(texts["Airflow DAG ID"]),
-        str(texts["Airflow Run ID"]),
-        str(texts["Airflow Task ID"]),
-        int(str(number)),
-    )
+    said = {label: str(value.value) for label, value in event.metadata.items()}
+    names = (said["Airflow DAG ID"], said["Airflow Run ID"], said["Airflow Task ID"])
+    return Told(*names, int(said["Try Number"]), int(said.get("Mapped Instances", "1")))
 
 
-def airflow_successes(place: Place) -> Iterator[Told]:
-    """Read from Airflow's database which tries of tasks have succeeded, and which mapped tasks as a whole."""
+def airflow_successes(place: Place, *, former: bool) -> Iterator[Told]:
+    """Read from Airflow's database which tries of tasks have succeeded, and which mapped tasks as a whole.
+
+    Args:
+        place: The run.
+        former: Whether tries count that were cleared since.
+    """
     columns = "dag_id, run_id, task_id, map_index, try_number, state"
-    rows = query(
-        place, f"SELECT {columns} FROM task_instance UNION SELECT {columns} FROM task_instance_history"
-    )
-    mapped: Counter[tuple[str, str, str]] = Counter()
-    for dag, run, task, index, try_number, state in rows:
-        if state != "success" or dag not in TASKS:
-            continue
-        if index < 0:
-            yield Told(dag, run, task, try_number)
-        else:
-            mapped[dag, run, task] += 1
-    for (dag, run, task), count in mapped.items():
-        yield Told(dag, run, task, count)
+    tries = f"SELECT {columns} FROM task_instance"
+    rows = query(place, f"{tries} UNION SELECT {columns} FROM task_instance_history" if former else tries)
+    succeeded = [row for row in rows if row[-1] == "success" and row[0] in TASKS]
+    for names, count in Counter((dag, run, task, tried) for dag, run, task, _, tried, _ in succeeded).items():
+        yield Told(*names, instances=count)
 
 
 def query(place: Place, statement: str) -> list[tuple[str, str, str, int, int, str]]:

@@ -16,6 +16,7 @@ from dagster import (
     Definitions,
     JsonMetadataValue,
     MetadataValue,
+    TimeWindowPartitionsDefinition,
 )
 
 # Nothing public tells a process that runs a step what the code server had read when it loaded.
@@ -35,6 +36,7 @@ from dagster_airlift_core.batches import batches
 
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
+DIMENSION_TAG_PREFIX = "dagster/partition/"
 _AT_ONCE = 100
 """Databases limit the values of one question."""
 
@@ -95,6 +97,41 @@ def latest_evaluations(
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
     evaluations = {check: record.evaluation for check, record in records.items()}
     return {check: one for check, one in evaluations.items() if isinstance(one, AssetCheckEvaluation)}
+
+
+def last_evaluation(instance: DagsterInstance, check: AssetCheckKey) -> AssetCheckEvaluation | None:
+    """Return the latest evaluation of a check, and not that one of it is under way; only the storage has a history."""
+    cursor: int | None = None
+    while records := instance.event_log_storage.get_asset_check_execution_history(check, 10, cursor):
+        for record in records:
+            if isinstance(record.evaluation, AssetCheckEvaluation):
+                return record.evaluation
+        cursor = records[-1].id
+    return None
+
+
+def key_at(partitions: TimeWindowPartitionsDefinition, at: float) -> str:
+    """Return the key of the last window that had begun at a moment, whether or not the definition goes so far.
+
+    A method of a public class without the public mark. Nothing public goes from a moment to a key.
+
+    Args:
+        partitions: The definition.
+        at: Seconds since the epoch.
+    """
+    return partitions.get_partition_key_for_timestamp(at)
+
+
+def key_ended_at(partitions: TimeWindowPartitionsDefinition, moment: datetime) -> str:
+    """Return the key of the last window that had ended at a moment, whether or not the definition goes so far.
+
+    Args:
+        partitions: The definition.
+        moment: The moment.
+    """
+    window = partitions.get_prev_partition_window(moment, respect_bounds=False)
+    assert window is not None  # noqa: S101 - there always is one before, where bounds do not count
+    return key_at(partitions, window.start.timestamp())
 
 
 def free_state_key(key: str) -> str:

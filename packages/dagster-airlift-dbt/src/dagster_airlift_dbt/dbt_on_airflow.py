@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +19,18 @@ from dagster_airlift_core import (
 )
 from dagster_airlift_core.filters import EVERYTHING
 from dagster_airlift_core.handles import dagster_name
+from dagster_airlift_core.model import TaskInstance
+from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt import resolved
+from dagster_airlift_dbt.checks import DbtChecks
 from dagster_airlift_dbt.discovered import Discovered
 from dagster_airlift_dbt.discovery import Discovery
 from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError
 from dagster_airlift_dbt.explicit import ExplicitTasks, Tasks
+from dagster_airlift_dbt.found import ResultSource
 from dagster_airlift_dbt.index import DbtIndex
 from dagster_airlift_dbt.manifest import ManifestSource
-from dagster_airlift_dbt.migrating import command_to_migrate
+from dagster_airlift_dbt.migrating import command_to_migrate, refuse_two_owners
 from dagster_airlift_dbt.preflight import Preflight, RanLast, preflight_of
 from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.projects import DbtProjects, TaskCommand, handles_of, specs_of
@@ -35,6 +39,7 @@ from dagster_airlift_dbt.relations import Detail
 from dagster_airlift_dbt.report import DbtReport, report_of
 from dagster_airlift_dbt.selection import DbtAssets
 from dagster_airlift_dbt.specs import DbtTranslator, ManifestTranslator, specs_by
+from dagster_airlift_dbt.task_results import Checks, DbtTaskResults
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtProject
@@ -67,6 +72,11 @@ class DbtOnAirflow:
         retrieval_filter: Which DAGs of it are looked at.
         state_path: File in which what was found out is kept; by default one below `$DAGSTER_HOME/airlift`, and
             none where that is not set.
+        results: Where to look for what each run did, the best place first: a `DbtResultStore`, a `DbtResultXCom`,
+            a `CosmosWatcher`, `DbtTaskLogs`. Where nothing is found, a successful task has built all that it names.
+        checks: Which results of dbt's tests are recorded as asset checks: `all`, `failures` with what passes again
+            after one, or `none`. Airflow runs the tests; Dagster never does for this.
+        compiled_sql: Whether events show the SQL that ran.
     """
 
     manifest: ManifestSource | Sequence[ManifestSource]
@@ -76,6 +86,9 @@ class DbtOnAirflow:
     airflow: AirflowInstance | None = None
     retrieval_filter: AirflowFilter | None = None
     state_path: str | Path | None = None
+    results: Sequence[ResultSource] = ()
+    checks: Checks = "all"
+    compiled_sql: bool = False
     _projects: Mapping[TaskHandle, DbtProject] = field(
         default_factory=dict[TaskHandle, "DbtProject"], repr=False
     )
@@ -85,9 +98,11 @@ class DbtOnAirflow:
     )
 
     def __post_init__(self) -> None:
-        """Refuse a detail that there is not, and what names no task at all."""
+        """Refuse a detail or checks that there are not, and what names no task at all."""
         if self.detail not in get_args(Detail):
             raise DbtManifestError(f"The detail {self.detail!r} is not among {', '.join(get_args(Detail))}.")
+        if self.checks not in get_args(Checks):
+            raise DbtManifestError(f"{self.checks!r} is not among the checks {', '.join(get_args(Checks))}.")
         if not self.tasks and self.airflow is None:
             raise DbtMigrationError(
                 "Nothing says which tasks run dbt. Give `airflow=`, to find it out, or `tasks=`, to say it."
@@ -134,7 +149,7 @@ class DbtOnAirflow:
         specs = specs_of(commands)
         handles = handles_of(commands)
         executable = [self._executable(each) for each in self._to_migrate(tasks)]
-        _refuse_two_owners(executable)
+        refuse_two_owners(executable)
         run_by_dagster = {key for assets in executable for key in assets.keys}
         return Definitions(
             assets=[
@@ -147,8 +162,27 @@ class DbtOnAirflow:
                     assets.map_asset_specs(lambda spec: _mapped_spec(spec, handles[spec.key]))
                     for assets in executable
                 ),
-            ]
+            ],
+            asset_checks=self._results_of(tasks).declared_checks(executable),
         )
+
+    def events_of(
+        self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[AssetKey]
+    ) -> Sequence[TaskEvent] | None:
+        """Tell what a finished task did: this makes it the `task_results` of the core.
+
+        Args:
+            airflow: The Airflow instance.
+            instances: The finished try; for a dynamically mapped task all of its instances.
+            keys: Keys of the assets that are mapped to the task.
+
+        Returns:
+            The events, None where none of `results` knows.
+
+        Raises:
+            AirliftError: A place of results cannot be read now.
+        """
+        return self._task_results.events_of(airflow, instances, keys)
 
     def report(self) -> DbtReport:
         """Tell which tasks run which models, how that is known, and what is left over.
@@ -196,6 +230,14 @@ class DbtOnAirflow:
         ran = self._discover().by_handle.get(handle)
         told = resolved.found(tasks.projects, ran) if ran and ran.run_id else None
         return preflight_of(handle, tasks.of(handle), told, last)
+
+    @cached_property
+    def _task_results(self) -> DbtTaskResults:
+        return self._results_of(self._resolved())
+
+    def _results_of(self, tasks: resolved.ResolvedTasks) -> DbtTaskResults:
+        checks = [DbtChecks(each, self.translator) for each in tasks.projects.projects]
+        return DbtTaskResults(self.results, checks, tasks.commands, self.checks, self.compiled_sql)
 
     def _resolved(self) -> resolved.ResolvedTasks:
         projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])
@@ -251,15 +293,3 @@ class DbtOnAirflow:
 def _mapped_spec(spec: AssetSpec, handles: list[TaskHandle]) -> AssetSpec:
     (mapped,) = assets_with_multiple_task_mappings([spec], handles)
     return mapped
-
-
-def _refuse_two_owners(executable: list[AssetsDefinition]) -> None:
-    owners: dict[AssetKey, str] = {}
-    for assets in executable:
-        for key in assets.keys:
-            if key in owners:
-                raise DbtMigrationError(
-                    f"{key.to_user_string()!r} is built by two migrated tasks, {owners[key]!r} and "
-                    f"{assets.op.name!r}, and an asset has one definition in Dagster. Migrate one of the two."
-                )
-            owners[key] = assets.op.name

@@ -19,3 +19,7 @@ class NothingSelected(DbtSelectionError):
 
 class DbtMigrationError(AirliftError):
     """A task cannot be made executable in Dagster as asked."""
+
+
+class DbtResultsUnavailable(AirliftError):
+    """Results of dbt cannot be read now, and perhaps later."""

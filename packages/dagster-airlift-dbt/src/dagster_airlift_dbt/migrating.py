@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+
+from dagster import AssetKey, AssetsDefinition
 
 from dagster_airlift_core import TaskHandle
 from dagster_airlift_dbt.arguments import Uncertain
@@ -36,6 +39,26 @@ def command_to_migrate(handle: TaskHandle, task: ResolvedTask | None) -> TaskCom
         return command
     flags = without_places(command.command.flags)
     return replace(command, command=replace(command.command, flags=flags))
+
+
+def refuse_two_owners(executable: Iterable[AssetsDefinition]) -> None:
+    """Refuse to let Dagster build an asset in two ways.
+
+    Args:
+        executable: What Dagster can run.
+
+    Raises:
+        DbtMigrationError: Two of them build the same asset.
+    """
+    owners: dict[AssetKey, str] = {}
+    for assets in executable:
+        for key in assets.keys:
+            if key in owners:
+                raise DbtMigrationError(
+                    f"{key.to_user_string()!r} is built by two migrated tasks, {owners[key]!r} and "
+                    f"{assets.op.name!r}, and an asset has one definition in Dagster. Migrate one of the two."
+                )
+            owners[key] = assets.op.name
 
 
 def _reasons(task: ResolvedTask | None) -> list[str]:

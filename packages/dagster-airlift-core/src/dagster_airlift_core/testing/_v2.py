@@ -7,9 +7,9 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from dagster_airlift_core.testing._lists import is_like, is_wanted, matches, one, part
+from dagster_airlift_core.testing._lists import is_like, is_wanted, is_within, matches, one, part
 from dagster_airlift_core.testing._server import Query, Reply
-from dagster_airlift_core.testing._world import Row, World
+from dagster_airlift_core.testing._world import Row, World, text_of
 
 Route: TypeAlias = Callable[[World, list[str], Query], Reply]
 
@@ -38,6 +38,16 @@ def _list_assets(world: World, _: list[str], query: Query) -> Reply:
     pattern = one(query, "uri_pattern", "%")
     assets = [asset for asset in world.assets.values() if is_like(pattern, asset["uri"])]
     return _offset_page(world, "assets", assets, query)
+
+
+def _list_asset_events(world: World, _: list[str], query: Query) -> Reply:
+    if query.get("order_by") != ["timestamp"]:
+        return Reply(
+            400, {"detail": "Ordering with this value is disallowed or the attribute does not exist"}
+        )
+    found = [event for event in world.asset_events if is_within(event["timestamp"], "timestamp", query)]
+    found.sort(key=lambda event: (event["timestamp"], event["id"]))
+    return _offset_page(world, "asset_events", found, query)
 
 
 def _list_import_errors(world: World, _: list[str], query: Query) -> Reply:
@@ -69,6 +79,29 @@ def _list_task_instances(world: World, ids: list[str], query: Query) -> Reply:
         if dag_id in ("~", key[0]) and run_id in ("~", key[1]) and (not wanted or key[2] in wanted)
     ]
     return _keyset_page(world, "task_instances", rows, query, lambda row: str(row.payload["id"]))
+
+
+def _log(world: World, ids: list[str], query: Query) -> Reply:
+    lines = world.log_of(ids, query)
+    if lines is None:
+        return Reply(404, {"detail": "TaskInstance not found"})
+    events = [{"timestamp": text_of(world.now), "level": "info", "event": line} for line in lines]
+    return Reply(
+        200,
+        {"content": [{"event": "::group::Log message source details"}, *events], "continuation_token": None},
+    )
+
+
+def _list_xcoms(world: World, ids: list[str], query: Query) -> Reply:
+    rows = [{"key": key, "timestamp": text_of(world.now)} for key in world.xcoms_of(ids, query)]
+    return _offset_page(world, "xcom_entries", rows, query)
+
+
+def _xcom(world: World, ids: list[str], query: Query) -> Reply:
+    found = world.xcoms_of(ids, query)
+    if ids[-1] not in found:
+        return Reply(404, {"detail": f"XCom entry with key: `{ids[-1]}` not found"})
+    return Reply(200, {"key": ids[-1], "value": found[ids[-1]]})
 
 
 def _is_owned(dag: dict[str, Any], query: Query) -> bool:
@@ -113,9 +146,13 @@ def _decoded(token: str) -> str:
 ROUTES: list[tuple[str, Route]] = [
     (r"/dags", _list_dags),
     (r"/assets", _list_assets),
+    (r"/assets/events", _list_asset_events),
     (r"/importErrors", _list_import_errors),
     (r"/dagSources/([^/]+)", _source),
     (r"/dags/([^/]+)/tasks", _list_tasks),
     (r"/dags/([^/]+)/dagRuns", _list_runs),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances", _list_task_instances),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/logs/([^/]+)", _log),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/xcomEntries", _list_xcoms),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/xcomEntries/([^/]+)", _xcom),
 ]

@@ -1,29 +1,43 @@
-"""A list that a server gives page by page, as one page."""
+"""Lists that come page by page, read to their ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from dagster_airlift_core.errors import AirflowPayloadError
 from dagster_airlift_core.model import BadRow, Page, Row
 
 _AHEAD = 200
 """So many pages are asked for at most before the ones before them are in: a total may be anything."""
 
 
-class SameRows(ValueError):
-    """A page that repeats the one before it, wherever it is said to begin."""
+def pages(ask: Callable[[str | None], Page[Row]]) -> Iterator[Page[Row]]:
+    """Yield the pages of a list that gives tokens.
+
+    Args:
+        ask: Asks for the page of a token, for the first one without.
+    """
+    token: str | None = None
+    while True:
+        page = ask(token)
+        yield page
+        token = page.next_page
+        if token is None:
+            return
 
 
-def whole(ask: Callable[[int], Page[Row]], at_a_time: int) -> Page[Row]:
+def whole(ask: Callable[[int], Page[Row]], whom: str, url: str, *, at_a_time: int = 1) -> Page[Row]:
     """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted.
 
     Args:
         ask: Asks for the page after so many rows.
+        whom: How errors call the server.
+        url: URL of its web server.
         at_a_time: How many pages may be asked for at a time.
 
     Raises:
-        SameRows: The server does not look at where a page begins.
+        AirflowPayloadError: The same rows come again and again.
     """
     rows: list[Row] = []
     bad: list[BadRow] = []
@@ -35,7 +49,11 @@ def whole(ask: Callable[[int], Page[Row]], at_a_time: int) -> Page[Row]:
         if not page.received:
             return Page(tuple(rows), tuple(bad), received, None)
         if page.rows and page.rows == last:
-            raise SameRows("Something before it drops or does not look at the query: let that pass.")
+            message = (
+                f"{whom} at {url} gives the same rows again and again, whatever page is asked for. Something before "
+                "it drops or does not look at the query: let that pass."
+            )
+            raise AirflowPayloadError(message, method="GET", url=url)
         last = page.rows
         received += page.received
         rows.extend(page.rows)
