@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import leavings
-from dagster_airlift_core._whole import whole_list
+from dagster_airlift_core._listing import whole
 from dagster_airlift_core.errors import AirflowNotFound
 from dagster_airlift_core.model import TaskInstance
 
@@ -55,9 +55,8 @@ class LeftBehind:
             AirflowApiError: Airflow did not give them.
         """
         api, ask = self._api, self._conversation.ask
-        page = whole_list(
-            lambda offset: leavings.xcom_keys(ask, api, instance, offset), self._conversation.base_url
-        )
+        url = self._conversation.base_url
+        page = whole(lambda offset: leavings.xcom_keys(ask, api, instance, offset), "The Airflow", url)
         return page.rows
 
     def xcom(self, instance: TaskInstance, key: str) -> object | None:

@@ -14,9 +14,9 @@ from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
 from dagster_airlift_core._http import CONNECTIONS
 from dagster_airlift_core._latest import LatestFields, latest_fields
 from dagster_airlift_core._left_behind import LeftBehind
+from dagster_airlift_core._listing import whole
 from dagster_airlift_core._outage import Outage, ask_each
 from dagster_airlift_core._reaching import transport_for
-from dagster_airlift_core._whole import whole_list
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.errors import (
     AirflowApiError,
@@ -32,6 +32,7 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    Row,
     Task,
     TaskInstance,
     Window,
@@ -110,7 +111,7 @@ class AirflowInstance:
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask
-        page = whole_list(lambda offset: dialect.dags(ask, only, offset), self._conversation.base_url)
+        page = self._whole(lambda offset: dialect.dags(ask, only, offset))
         self._dag_ids = tuple(dag.dag_id for dag in page.rows)
         return replace(page, rows=tuple(dag for dag in page.rows if only.admits(dag)))
 
@@ -126,7 +127,7 @@ class AirflowInstance:
         if not only.retrieve_datasets:
             return Page((), (), 0, None)
         dialect, ask = self._dialect, self._conversation.ask
-        page = whole_list(lambda offset: dialect.assets(ask, only, offset), self._conversation.base_url)
+        page = self._whole(lambda offset: dialect.assets(ask, only, offset))
         return replace(page, rows=tuple(asset for asset in page.rows if only.admits_asset(asset)))
 
     def list_import_problems(self) -> Page[ImportProblem]:
@@ -137,7 +138,7 @@ class AirflowInstance:
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask
-        return whole_list(lambda offset: dialect.import_problems(ask, offset), self._conversation.base_url)
+        return self._whole(lambda offset: dialect.import_problems(ask, offset))
 
     def list_tasks_of(
         self, dag_ids: Iterable[str], *, within: float = TASKS_WITHIN
@@ -261,6 +262,9 @@ class AirflowInstance:
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
+
+    def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
+        return whole(ask, f"Airflow instance {self.name!r}", self._conversation.base_url)
 
     @contextmanager
     def _knowing_pages(self) -> Generator[None]:

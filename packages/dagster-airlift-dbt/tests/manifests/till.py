@@ -110,7 +110,9 @@ def lay_out(folder: Path, files: Mapping[str, str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     with duckdb.connect(str(folder / "till.duckdb")) as database:
-        database.sql("create table shelves as select 1 as id, current_timestamp - interval 3 day as loaded_at")
+        database.sql(
+            "create table shelves as select 1 as id, current_timestamp - interval 3 day as loaded_at"
+        )
 
 
 def build(folder: Path) -> Till:
