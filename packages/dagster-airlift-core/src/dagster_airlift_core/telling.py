@@ -56,7 +56,7 @@ class Teller:
         new = self.recall.new_keys(keys, ended)
         if self.recall.is_dagsters(ended):
             self.memory.settle(ended.event_id)
-        if not new or self.memory.is_settled(ended.event_id):
+        if (keys and not new) or self.memory.is_settled(ended.event_id):
             return []
         if self.results is None and self.transform is None:
             return [Told(ended.event_id, ended.event(key)) for key in new]
