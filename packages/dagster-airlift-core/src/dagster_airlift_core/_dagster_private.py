@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as db
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckKey,
+    AssetDep,
     AssetKey,
     AssetSpec,
     DagsterInstance,
     Definitions,
+    TimeWindowPartitionsDefinition,
 )
 
 # Nothing public tells a process that runs a step what the code server had read when it loaded.
@@ -29,6 +31,7 @@ from dagster_airlift_core.batches import batches
 
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
+DIMENSION_TAG_PREFIX = "dagster/partition/"
 _AT_ONCE = 100
 """Databases limit the values of one question."""
 
@@ -102,6 +105,30 @@ def last_evaluation(instance: DagsterInstance, check: AssetCheckKey) -> AssetChe
     return None
 
 
+def key_at(partitions: TimeWindowPartitionsDefinition, at: float) -> str:
+    """Return the key of the last window that had begun at a moment, whether or not the definition goes so far.
+
+    A method of a public class without the public mark. Nothing public goes from a moment to a key.
+
+    Args:
+        partitions: The definition.
+        at: Seconds since the epoch.
+    """
+    return partitions.get_partition_key_for_timestamp(at)
+
+
+def key_ended_at(partitions: TimeWindowPartitionsDefinition, moment: datetime) -> str:
+    """Return the key of the last window that had ended at a moment, whether or not the definition goes so far.
+
+    Args:
+        partitions: The definition.
+        moment: The moment.
+    """
+    window = partitions.get_prev_partition_window(moment, respect_bounds=False)
+    assert window is not None  # noqa: S101 - there always is one before, where bounds do not count
+    return key_at(partitions, window.start.timestamp())
+
+
 def free_state_key(key: str) -> str:
     """Return a key that nothing else is stored under in this load: the second of two equal loads gets another."""
     while key in DefinitionsLoadContext.get().get_pending_reconstruction_metadata():
@@ -128,3 +155,48 @@ def map_specs(defs: Definitions, change: Callable[[AssetSpec], AssetSpec]) -> De
     The public `Definitions.map_asset_specs` raises when there is a single `SourceAsset` among them.
     """
     return defs.permissive_map_resolved_asset_specs(func=change, selection=None)
+
+
+def with_facts(
+    spec: AssetSpec, metadata: Mapping[str, object], tags: Mapping[str, str] | None = None
+) -> AssetSpec:
+    """Return a spec with more metadata and tags, in a ninth of the time of `AssetSpec.merge_attributes`.
+
+    That looks again at everything of the spec: its key, dependencies, owners, tags and group. What is added
+    must be of the form that Dagster demands.
+    """
+    return spec._replace(  # pyright: ignore[reportPrivateUsage]
+        metadata={**spec.metadata, **metadata}, tags={**spec.tags, **(tags or {})}
+    )
+
+
+def with_deps(spec: AssetSpec, deps: Iterable[AssetKey]) -> AssetSpec:
+    """Return a spec that reads more assets; not `AssetSpec.merge_attributes` for the reason of `with_facts`."""
+    known = {dep.asset_key for dep in spec.deps}
+    added = [AssetDep(key) for key in deps if key not in known]
+    return spec._replace(deps=[*spec.deps, *added])  # pyright: ignore[reportPrivateUsage]
+
+
+def spec_like(
+    template: AssetSpec,
+    *,
+    key: AssetKey,
+    deps: Iterable[AssetKey],
+    description: str,
+    owners: Sequence[str],
+    tags: Mapping[str, str],
+    metadata: Mapping[str, object],
+) -> AssetSpec:
+    """Return a spec in the group and of the kinds of another one.
+
+    The template is looked at by Dagster, once and not for each of thousands; what is given must be of the form
+    that Dagster demands, and no asset may be among `deps` twice.
+    """
+    return template._replace(  # pyright: ignore[reportPrivateUsage]
+        key=key,
+        deps=[AssetDep(dep) for dep in deps],
+        description=description,
+        owners=owners,
+        tags={**template.tags, **tags},
+        metadata=metadata,
+    )

@@ -55,8 +55,12 @@ class LeftBehind:
             AirflowApiError: Airflow did not give them.
         """
         api, ask = self._api, self._conversation.ask
-        url = self._conversation.base_url
-        page = whole(lambda offset: leavings.xcom_keys(ask, api, instance, offset), "The Airflow", url)
+        conversation = self._conversation
+        page = whole(
+            lambda offset: leavings.xcom_keys(ask, api, instance, offset),
+            conversation.whom,
+            conversation.base_url,
+        )
         return page.rows
 
     def xcom(self, instance: TaskInstance, key: str) -> object | None:

@@ -12,18 +12,19 @@ from dagster_airlift_core.errors import AirflowApiError, AirflowUnreachable
 
 Value = TypeVar("Value")
 
+GIVEN_UP_AFTER = 16
+"""So many questions in a row without an answer are an outage, and the rest is not asked."""
+
 
 class Outage:
     """Keeps errors as values, and asks no more once the server is down or the time is up.
 
     Args:
-        given_up_after: So many questions in a row that found nobody there are an outage.
         within: Seconds from now in which a question may begin.
         too_late: The error of those that did not.
     """
 
-    def __init__(self, given_up_after: int, within: float, too_late: AirflowUnreachable) -> None:
-        self._given_up_after = given_up_after
+    def __init__(self, within: float, too_late: AirflowUnreachable) -> None:
         self._until = time.monotonic() + within
         self._too_late = too_late
         self._lock = threading.Lock()
@@ -37,7 +38,7 @@ class Outage:
             ask: Asks.
         """
         with self._lock:
-            if self._last and self._in_a_row >= self._given_up_after:
+            if self._last and self._in_a_row >= GIVEN_UP_AFTER:
                 return self._last
         if time.monotonic() > self._until:
             return self._too_late

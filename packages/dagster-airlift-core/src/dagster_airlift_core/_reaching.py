@@ -1,4 +1,4 @@
-"""Chooses what carries requests to an Airflow instance."""
+"""How requests reach an Airflow instance: by a way of its backend's own, else by HTTP."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from dagster_airlift_core.http_options import HttpOptions
 _log = logging.getLogger(__name__)
 
 
-def transport_for(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
-    """Return what carries requests: a service of the credentials' own, or HTTP.
+def transport_of(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
+    """Return what carries requests to an Airflow instance.
 
     Args:
-        auth: The credentials.
-        whom: Who is asked, in messages.
+        auth: Its backend.
+        whom: How errors call the instance.
         http: How HTTP gets there.
+
+    Raises:
+        ValueError: What is chosen does not fit the URL.
     """
     if isinstance(auth, CarriesRequests):
         return auth.transport(whom)

@@ -25,12 +25,19 @@ from dagster.components import (
 )
 
 from dagster_airlift_core.component_auth import ResolvedAirflowAuth
-from dagster_airlift_core.component_fields import AirflowDagMapping, ResolvedAirflowFilter, with_mappings
+from dagster_airlift_core.component_fields import (
+    AirflowDagMapping,
+    ResolvedAirflowFilter,
+    ResolvedHttpOptions,
+    with_mappings,
+)
 from dagster_airlift_core.component_scaffolding import AirflowInstanceScaffolder
 from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.filters import EVERYTHING
+from dagster_airlift_core.http_options import DEFAULT_OPTIONS
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.loading import Loaded
+from dagster_airlift_core.partitions import PartitionSource
 from dagster_airlift_core.peering import Choices, peered
 from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.snapshot import SnapshotError
@@ -52,23 +59,27 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
     Args:
         auth: Where Airflow is, and the credentials.
         name: Names the instance in asset keys, tags and the sensor: keep it stable.
+        http: How HTTP gets there: certificates, proxy, headers, connections.
         filter: Which DAGs and Airflow assets are asked for.
         mappings: The assets of tasks and DAGs: new specs, or keys of assets below this folder.
         source_code_retrieval_enabled: Whether the source code of each DAG is shown.
         sensor_minimum_interval_seconds: Seconds between two looks at Airflow.
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
         task_assets: Whether each task is an asset as well.
+        partition_source: Which moment of a DAG run names the partition of partitioned assets.
         defs_state: Where the state is kept.
     """
 
     auth: ResolvedAirflowAuth
     name: str
+    http: ResolvedHttpOptions = DEFAULT_OPTIONS
     filter: ResolvedAirflowFilter | None = None
     mappings: Sequence[AirflowDagMapping] | None = None
     source_code_retrieval_enabled: bool | None = None
     sensor_minimum_interval_seconds: int = 30
     default_sensor_status: Literal["RUNNING", "STOPPED"] = "RUNNING"
     task_assets: bool = False
+    partition_source: PartitionSource = "data_interval_start"
     defs_state: ResolvedDefsStateConfig = field(default_factory=DefsStateConfigArgs.local_filesystem)
 
     def __post_init__(self) -> None:
@@ -135,12 +146,13 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
             sensor_minimum_interval_seconds=self.sensor_minimum_interval_seconds,
             default_sensor_status=DefaultSensorStatus(self.default_sensor_status),
             task_assets=self.task_assets,
+            partition_source=self.partition_source,
         )
         return peered(self._airflow, yours, loaded, choices)
 
     @property
     def _airflow(self) -> AirflowInstance:
-        return AirflowInstance(self.auth, self.name)
+        return AirflowInstance(self.auth, self.name, http=self.http)
 
 
 def _defs_below(context: ComponentLoadContext) -> Definitions:

@@ -6,21 +6,20 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from difflib import get_close_matches
 from typing import TypeVar
 
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
-from dagster_airlift_core._http import CONNECTIONS
 from dagster_airlift_core._latest import LatestFields, latest_fields
 from dagster_airlift_core._left_behind import LeftBehind
-from dagster_airlift_core._listing import whole
+from dagster_airlift_core._listing import pages, whole
+from dagster_airlift_core._near import naming_others
 from dagster_airlift_core._outage import Outage, ask_each
-from dagster_airlift_core._reaching import transport_for
+from dagster_airlift_core._reaching import transport_of
+from dagster_airlift_core._runs_due import RunsDue
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.errors import (
     AirflowApiError,
-    AirflowNotFound,
     AirflowUnreachable,
 )
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
@@ -28,6 +27,7 @@ from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
+    AssetEvent,
     Dag,
     DagRun,
     ImportProblem,
@@ -38,11 +38,8 @@ from dagster_airlift_core.model import (
     Window,
 )
 
-GIVEN_UP_AFTER = 16
-"""So many questions in a row without an answer are an outage, and the rest is not asked."""
 TASKS_WITHIN = 90.0
 """Seconds; a code location that takes more than 180 to load is given up by Dagster."""
-_NEAREST = 3
 Value = TypeVar("Value")
 
 
@@ -56,7 +53,7 @@ class AirflowInstance:
         auth_backend: Where Airflow is, and the credentials.
         name: Names the instance in asset keys, tags and the sensor: letters, digits, `_`, `-` and `.`; keep
             it stable.
-        http: How HTTP gets there: certificates, proxy, headers.
+        http: How HTTP gets there: certificates, proxy, headers, connections.
 
     Raises:
         ValueError: The name has other characters, or none.
@@ -67,8 +64,9 @@ class AirflowInstance:
     ) -> None:
         self.name = instance_name(name)
         self._auth = auth_backend
+        self._connections = http.connections
         self._dag_ids: tuple[str, ...] = ()
-        transport = transport_for(auth_backend, f"Airflow instance {name!r}", http)
+        transport = transport_of(auth_backend, f"Airflow instance {name!r}", http)
         self._conversation = Conversation(transport, auth_backend)
 
     def __repr__(self) -> str:
@@ -84,6 +82,11 @@ class AirflowInstance:
     def left_behind(self) -> LeftBehind:
         """What tries of tasks left in Airflow: their logs and XComs."""
         return LeftBehind(self._conversation)
+
+    @property
+    def runs_due(self) -> RunsDue:
+        """DAG runs by the moment at which they were due."""
+        return RunsDue(self._conversation)
 
     def version(self) -> str:
         """Return the version of Airflow; this needs no credentials.
@@ -154,6 +157,20 @@ class AirflowInstance:
         """
         return self._of_each(dag_ids, self.list_tasks, "the tasks", within)
 
+    def dag_sources_of(
+        self, dag_ids: Iterable[str], *, within: float = TASKS_WITHIN
+    ) -> Mapping[str, str | AirflowApiError]:
+        """Return the source code of some DAGs, or why there is none; several DAGs are asked for at a time.
+
+        Args:
+            dag_ids: DAG ids.
+            within: Seconds after which no further DAG is asked for.
+
+        Returns:
+            An entry for each DAG id; one that cannot be read does not stop the others.
+        """
+        return self._of_each(dag_ids, self.dag_source, "the source code", within)
+
     def rendered_fields_of(
         self, tasks: Mapping[str, Collection[str]], *, within: float = TASKS_WITHIN
     ) -> Mapping[str, LatestFields | AirflowApiError]:
@@ -166,11 +183,12 @@ class AirflowInstance:
         Returns:
             An entry for each DAG id; one that cannot be read does not stop the others.
         """
-
-        def ask(dag_id: str) -> LatestFields:
-            return latest_fields(self._dialect, self._conversation.ask, dag_id, tasks[dag_id])
-
-        return self._of_each(tasks, ask, "the last runs", within)
+        return self._of_each(
+            tasks,
+            lambda dag_id: latest_fields(self._dialect, self._conversation.ask, dag_id, tasks[dag_id]),
+            "the last runs",
+            within,
+        )
 
     def dag_source(self, dag_id: str) -> str:
         """Return the source code of a DAG.
@@ -182,7 +200,7 @@ class AirflowInstance:
             AirflowNotFound: There is no such DAG.
             AirflowApiError: Airflow did not give it.
         """
-        with self._naming_others(dag_id):
+        with naming_others(dag_id, self._dag_ids, self._conversation.whom):
             return self._dialect.source(self._conversation.ask, dag_id)
 
     def list_tasks(self, dag_id: str) -> Page[Task]:
@@ -195,7 +213,7 @@ class AirflowInstance:
             AirflowNotFound: There is no such DAG.
             AirflowApiError: Airflow did not give them.
         """
-        with self._naming_others(dag_id):
+        with naming_others(dag_id, self._dag_ids, self._conversation.whom):
             return self._dialect.tasks(self._conversation.ask, dag_id)
 
     def scan_order(self) -> str:
@@ -232,6 +250,19 @@ class AirflowInstance:
         with self._knowing_pages():
             return self._dialect.dag_runs(self._conversation.ask, window, page)
 
+    def list_asset_events(self, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Return a page of what was recorded of assets since the begin of a window.
+
+        Args:
+            window: Since when.
+            page: `next_page` of the page before, None for the first one.
+
+        Raises:
+            AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
+        """
+        with self._knowing_pages():
+            return self._dialect.asset_events(self._conversation.ask, window, page)
+
     def instances_of_task(self, dag_id: str, run_id: str, task_id: str) -> Iterator[Page[TaskInstance]]:
         """Yield the pages of all instances of one task in one DAG run, in whatever state.
 
@@ -243,28 +274,23 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them.
         """
-        token: str | None = None
-        while True:
-            page = self._dialect.instances_of_task(self._conversation.ask, dag_id, run_id, task_id, token)
-            yield page
-            token = page.next_page
-            if token is None:
-                return
+        dialect, ask = self._dialect, self._conversation.ask
+        return pages(lambda token: dialect.instances_of_task(ask, dag_id, run_id, task_id, token))
 
     def _of_each(
         self, dag_ids: Iterable[str], ask: Callable[[str], Value], what: str, within: float
     ) -> Mapping[str, Value | AirflowApiError]:
-        url = self._conversation.base_url
-        late = f"{self.name!r} at {url} took more than {within:.0f} s for {what} of all DAGs."
-        too_late = AirflowUnreachable(f"Airflow instance {late}", method="GET", url=url)
-        return ask_each(dag_ids, ask, Outage(GIVEN_UP_AFTER, within, too_late), CONNECTIONS)
+        late = f"{self._conversation.whom} at {(url := self._conversation.base_url)} took more than {within:.0f} s for "
+        too_late = AirflowUnreachable(f"{late}{what} of all DAGs.", method="GET", url=url)
+        return ask_each(dag_ids, ask, Outage(within, too_late), self._connections)
 
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
 
     def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
-        return whole(ask, f"Airflow instance {self.name!r}", self._conversation.base_url)
+        conversation = self._conversation
+        return whole(ask, conversation.whom, conversation.base_url, at_a_time=self._connections)
 
     @contextmanager
     def _knowing_pages(self) -> Generator[None]:
@@ -272,14 +298,3 @@ class AirflowInstance:
             yield
         except UnknownPage as error:
             raise self._conversation.unknown_page(error) from error
-
-    @contextmanager
-    def _naming_others(self, dag_id: str) -> Generator[None]:
-        """Say of a DAG that is not there which others are, as far as they were listed."""
-        try:
-            yield
-        except AirflowNotFound as error:
-            near = get_close_matches(dag_id, self._dag_ids, n=_NEAREST, cutoff=0.6)
-            instead = f"Close to it: {', '.join(near)}." if near else "Look for what was renamed or deleted."
-            message = f"Airflow instance {self.name!r} has no DAG {dag_id!r}. {instead}"
-            raise AirflowNotFound(message, method=error.method, url=error.url, status=error.status) from error

@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias, TypeVar, cast
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec, JsonMetadataValue, MetadataValue
 
+from dagster_airlift_core._dagster_private import with_facts
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.mappable import by_id, mappable, task_handle
@@ -24,6 +25,7 @@ from dagster_airlift_core.wire import (
 )
 
 _Asset = TypeVar("_Asset", AssetsDefinition, AssetSpec, AssetsDefinition | AssetSpec)
+_Handle = TypeVar("_Handle", DagHandle, TaskHandle)
 Handle: TypeAlias = DagHandle | TaskHandle
 
 
@@ -62,10 +64,12 @@ class AssetMapping:
     Args:
         tasks: Keys of the assets that a task materializes.
         dags: Keys of the assets that a successful run of a DAG materializes.
+        uris: The key of each of Airflow's own assets, by URI.
     """
 
     tasks: Mapping[TaskHandle, tuple[AssetKey, ...]]
     dags: Mapping[DagHandle, tuple[AssetKey, ...]]
+    uris: Mapping[str, AssetKey] = field(default_factory=dict[str, AssetKey])
 
     @classmethod
     def of(cls, instance: str, specs: Iterable[AssetSpec]) -> AssetMapping:
@@ -95,12 +99,10 @@ class AssetMapping:
     @cached_property
     def fingerprint(self) -> str:
         """Equal for equal mappings, in every process."""
-        entries = sorted(
-            [*astuple(handle), key.to_user_string()]
-            for handle, keys in (*self.tasks.items(), *self.dags.items())
-            for key in keys
-        )
-        return hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:16]
+        levels = (*self.tasks.items(), *self.dags.items())
+        entries = [[*astuple(handle), key.to_user_string()] for handle, keys in levels for key in keys]
+        entries += [["", uri, key.to_user_string()] for uri, key in self.uris.items()]
+        return hashlib.sha256(json.dumps(sorted(entries)).encode()).hexdigest()[:16]
 
     def keys_by_dag(self) -> Mapping[str, frozenset[AssetKey]]:
         """Return all mapped assets of each DAG, whatever their level."""
@@ -125,20 +127,19 @@ class AssetMapping:
             MappingError: The metadata of a spec is not of the form that we write.
         """
         more = AssetMapping.of(instance, specs)
-        tasks, dags = dict(self.tasks), dict(self.dags)
-        for task, keys in more.tasks.items():
-            tasks[task] = tuple(dict.fromkeys((*tasks.get(task, ()), *keys)))
-        for dag, keys in more.dags.items():
-            dags[dag] = tuple(dict.fromkeys((*dags.get(dag, ()), *keys)))
-        return AssetMapping(tasks, dags)
+        return replace(self, tasks=_union(self.tasks, more.tasks), dags=_union(self.dags, more.dags))
 
     def with_dag_assets(self, keys: Mapping[str, AssetKey]) -> AssetMapping:
         """Return the mapping with one more asset for each of these DAGs."""
-        dags = dict(self.dags)
-        for dag_id, key in keys.items():
-            handle = DagHandle(dag_id)
-            dags[handle] = tuple(dict.fromkeys((*dags.get(handle, ()), key)))
-        return AssetMapping(self.tasks, dags)
+        more = {DagHandle(dag_id): (key,) for dag_id, key in keys.items()}
+        return replace(self, dags=_union(self.dags, more))
+
+
+def _union(
+    some: Mapping[_Handle, tuple[AssetKey, ...]], more: Mapping[_Handle, tuple[AssetKey, ...]]
+) -> Mapping[_Handle, tuple[AssetKey, ...]]:
+    changed = {handle: tuple(dict.fromkeys((*some.get(handle, ()), *keys))) for handle, keys in more.items()}
+    return {**some, **changed}
 
 
 def assets_with_task_mappings(dag_id: str, task_mappings: Mapping[str, Iterable[_Asset]]) -> Sequence[_Asset]:
@@ -241,15 +242,15 @@ def entries_of(spec: AssetSpec) -> tuple[MappingEntry, ...]:
 
 
 def _items(value: object) -> Sequence[object]:
-    if isinstance(value, JsonMetadataValue):
-        value = value.data
     if value is None:
         return ()
+    if isinstance(value, JsonMetadataValue):
+        value = value.data
     return cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else (value,)
 
 
 def _entry(spec: AssetSpec, key: str, item: object) -> MappingEntry:
-    fields = cast("Mapping[object, object]", item) if isinstance(item, Mapping) else {}
+    fields = cast("Mapping[object, object]", item) if isinstance(item, (dict, Mapping)) else {}
     names = [fields.get(name) for name in (DAG_ID_FIELD, TASK_ID_FIELD, INSTANCE_FIELD)]
     dag_id, task_id, instance = (name if isinstance(name, str) else None for name in names)
     if dag_id and key == DAG_MAPPING_METADATA_KEY:
@@ -264,7 +265,7 @@ def _entry(spec: AssetSpec, key: str, item: object) -> MappingEntry:
 
 def with_entries(spec: AssetSpec, entries: Iterable[MappingEntry]) -> AssetSpec:
     """Return the spec with exactly these entries, each of them once."""
-    return spec.merge_attributes(metadata=mapping_metadata(entries))
+    return with_facts(spec, mapping_metadata(entries))
 
 
 def mapping_metadata(entries: Iterable[MappingEntry]) -> Mapping[str, JsonMetadataValue]:

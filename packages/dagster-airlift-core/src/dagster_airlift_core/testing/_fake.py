@@ -86,6 +86,10 @@ class FakeAirflow(World):
         """Answer the next requests whose path matches a regular expression with these replies, in turn."""
         self._scripted.extend((path, reply) for reply in replies)
 
+    def forget_replies(self) -> None:
+        """Answer from now on as Airflow would, whatever replies were still to be given."""
+        self._scripted.clear()
+
     def revoke_tokens(self) -> None:
         """Make every token and session invalid that was given out."""
         self.gate.revoke()
