@@ -8,7 +8,8 @@ from typing import cast
 
 from dagster_airlift_core._dialect.asking import PAGE, Query, get
 from dagster_airlift_core._dialect.port import Ask
-from dagster_airlift_core._dialect.reading import field, xcom_keys_page
+from dagster_airlift_core._dialect.reading import xcom_keys_page
+from dagster_airlift_core._dialect.rows import field
 from dagster_airlift_core._transport import Request
 from dagster_airlift_core.model import LogPart, Page, TaskInstance
 
