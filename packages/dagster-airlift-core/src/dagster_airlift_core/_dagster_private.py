@@ -14,6 +14,8 @@ from dagster import (
     AssetSpec,
     DagsterInstance,
     Definitions,
+    JsonMetadataValue,
+    MetadataValue,
     TimeWindowPartitionsDefinition,
 )
 
@@ -26,6 +28,9 @@ from dagster._core.definitions.definitions_load_context import (  # noqa: TID251
 # Where the tags of events are stored: see `stored_events`.
 from dagster._core.storage.event_log.schema import AssetEventTagsTable  # noqa: TID251
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: TID251
+
+# What the metadata values of Dagster are made with: see `json_metadata`.
+from dagster_shared.record import replace
 
 from dagster_airlift_core.batches import batches
 
@@ -155,6 +160,17 @@ def map_specs(defs: Definitions, change: Callable[[AssetSpec], AssetSpec]) -> De
     The public `Definitions.map_asset_specs` raises when there is a single `SourceAsset` among them.
     """
     return defs.permissive_map_resolved_asset_specs(func=change, selection=None)
+
+
+_EMPTY_JSON = MetadataValue.json({})
+
+
+def json_metadata(value: Mapping[str, object] | Sequence[object]) -> JsonMetadataValue:
+    """Return JSON as metadata, in less than half the time of `MetadataValue.json`, for there are thousands.
+
+    That writes and reads the JSON to find out whether it is any; ours is made of texts, lists and objects.
+    """
+    return replace(_EMPTY_JSON, data=value)
 
 
 def with_facts(

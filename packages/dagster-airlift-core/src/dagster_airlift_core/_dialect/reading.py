@@ -8,12 +8,12 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, cast
 
-from dagster_airlift_core._dialect.rows import (
+from dagster_airlift_core._dialect.fields import (
     field,
     instant,
     integer,
+    items,
     mapping,
-    name_of,
     optional,
     text,
     texts,
@@ -122,7 +122,7 @@ def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) 
         try:
             rows.append(read(mapping(item)))
         except ValueError as error:
-            bad.append(BadRow(name_of(item), str(error)))
+            bad.append(BadRow(_name(item), str(error)))
     token, total = outer.get("next_cursor"), outer.get("total_entries")
     return Page(
         rows=tuple(rows),
@@ -138,7 +138,7 @@ def _dag(row: Mapping[str, Any]) -> Dag:
         dag_id=text(row, "dag_id"),
         description=optional(row, "description"),
         owners=texts(row.get("owners")),
-        tags=texts([field(tag, "name") for tag in _items(row, "tags")]),
+        tags=texts([field(tag, "name") for tag in items(row, "tags")]),
         schedule=_schedule(row),
         file=optional(row, "relative_fileloc") or optional(row, "fileloc"),
         is_paused=row.get("is_paused") is True,
@@ -190,7 +190,7 @@ def _asset(row: Mapping[str, Any]) -> AirflowAsset:
         consuming_tasks=_handles(row, "consuming_tasks"),
         consuming_dag_ids=frozenset(
             text(mapping(dag), "dag_id")
-            for dag in _items(row, "scheduled_dags") or _items(row, "consuming_dags")
+            for dag in items(row, "scheduled_dags") or items(row, "consuming_dags")
         ),
     )
 
@@ -212,14 +212,8 @@ def _asset_event(row: Mapping[str, Any]) -> AssetEvent:
 
 
 def _handles(row: Mapping[str, Any], key: str) -> frozenset[TaskHandle]:
-    rows = [mapping(task) for task in _items(row, key)]
+    rows = [mapping(task) for task in items(row, key)]
     return frozenset(TaskHandle(text(task, "dag_id"), text(task, "task_id")) for task in rows)
-
-
-def _items(row: Mapping[str, Any], key: str) -> list[object]:
-    """Return a list of a row, an empty one where it has none."""
-    value: object = row.get(key)
-    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def _import_problem(row: Mapping[str, Any]) -> ImportProblem:
@@ -292,3 +286,8 @@ def _dag_run(row: Mapping[str, Any]) -> DagRun:
 def _logical_date(row: Mapping[str, Any]) -> datetime | None:
     """Return the logical date, which task instances of Airflow 2 know by its older name."""
     return instant(row, "logical_date") or instant(row, "execution_date")
+
+
+def _name(item: object) -> str:
+    parts = [field(item, key) for key in ("dag_id", "dag_run_id", "task_id")]
+    return ".".join(str(part) for part in parts if part) or "a row"

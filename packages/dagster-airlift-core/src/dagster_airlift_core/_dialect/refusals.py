@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from dagster_airlift_core._dialect.reading import MAX_MESSAGE
-from dagster_airlift_core._dialect.rows import field
+from dagster_airlift_core._dialect.reading import MAX_MESSAGE, field
 from dagster_airlift_core._transport import Answer, Request
 
 _RIGHTS = {

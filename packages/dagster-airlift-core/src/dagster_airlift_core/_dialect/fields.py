@@ -1,4 +1,4 @@
-"""Fields of the rows that Airflow's REST API answers with; a ValueError says that one has another form."""
+"""Fields of the rows that Airflow's REST API answers; a ValueError says which one has another form."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ def field(value: object, key: str) -> object:
     return cast("Mapping[str, object]", value).get(key) if isinstance(value, dict) else None
 
 
+def items(row: Mapping[str, Any], key: str) -> list[object]:
+    """Return a list of a row, an empty one where it has none."""
+    value: object = row.get(key)
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
 def mapping(value: object) -> Mapping[str, Any]:
-    """Return a JSON object."""
+    """Return a JSON object; a ValueError says that it is none."""
     if not isinstance(value, dict):
         raise ValueError(f"expected an object, found {type(value).__name__}")  # noqa: TRY004 - a payload
     return cast("Mapping[str, Any]", value)
 
 
-def name_of(item: object) -> str:
-    """Name a row that cannot be read, as far as it says which one it is."""
-    parts = [field(item, key) for key in ("dag_id", "dag_run_id", "task_id")]
-    return ".".join(str(part) for part in parts if part) or "a row"
-
-
 def text(row: Mapping[str, Any], key: str) -> str:
-    """Return a text of a row that has to be there."""
+    """Return a text that has to be there."""
     value: object = row.get(key)
     if not isinstance(value, str) or not value:
         raise ValueError(f"{key} is {value!r}")
@@ -34,20 +34,20 @@ def text(row: Mapping[str, Any], key: str) -> str:
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """Return the texts of a list, none where there is no list."""
+    """Return the texts of a list, none where it is no list."""
     if not isinstance(value, list):
         return ()
     return tuple(item for item in cast("list[object]", value) if isinstance(item, str))
 
 
 def optional(row: Mapping[str, Any], key: str) -> str | None:
-    """Return a text of a row, None where there is none."""
+    """Return a text that may be missing or empty."""
     value: object = row.get(key)
     return value if isinstance(value, str) and value else None
 
 
 def integer(row: Mapping[str, Any], key: str, default: int) -> int:
-    """Return a whole number of a row."""
+    """Return a whole number, which may be missing."""
     value: object = row.get(key, default)
     if not isinstance(value, int):
         raise ValueError(f"{key} is {value!r}")  # noqa: TRY004 - a payload, not an argument
@@ -55,12 +55,12 @@ def integer(row: Mapping[str, Any], key: str, default: int) -> int:
 
 
 def instant(row: Mapping[str, Any], key: str) -> datetime | None:
-    """Return an instant of a row in UTC, None where there is none."""
+    """Return a moment, which may be missing, in UTC."""
     value: object = row.get(key)
     if value is None:
         return None
     try:
-        instant = datetime.fromisoformat(str(value))
-        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = datetime.fromisoformat(str(value))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{key} is {value!r}") from error
