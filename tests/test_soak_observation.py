@@ -112,8 +112,6 @@ def _started(place: Place, processes: Processes) -> AirflowSite:
     airflow.start()
     log = place.logs / "airflow-dag-processor.log"
     processes.wait_until(lambda: set(WRITTEN) <= airflow.dag_ids(), "the DAGs are parsed", QUIET_SECONDS, log)
-    for dag_id in WRITTEN:
-        airflow.set_paused(dag_id, paused=False)
     return airflow
 
 
