@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,14 +11,14 @@ from difflib import get_close_matches
 
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
-from dagster_airlift_core._http import CONNECTIONS, HttpClient
+from dagster_airlift_core._http import CONNECTIONS
+from dagster_airlift_core._listing import pages, whole
 from dagster_airlift_core._outage import Outage
-from dagster_airlift_core._transport import Transport
-from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
+from dagster_airlift_core._reaching import transport_of
+from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.errors import (
     AirflowApiError,
     AirflowNotFound,
-    AirflowPayloadError,
     AirflowUnreachable,
 )
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
@@ -27,12 +26,13 @@ from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
-    BadRow,
+    AssetEvent,
     Dag,
     DagRun,
     ImportProblem,
     Page,
     Row,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -43,7 +43,6 @@ GIVEN_UP_AFTER = 16
 TASKS_WITHIN = 90.0
 """Seconds; a code location that takes more than 180 to load is given up by Dagster."""
 _NEAREST = 3
-_log = logging.getLogger(__name__)
 
 
 class AirflowInstance:
@@ -68,7 +67,7 @@ class AirflowInstance:
         self.name = instance_name(name)
         self._auth = auth_backend
         self._dag_ids: tuple[str, ...] = ()
-        transport = _transport(auth_backend, f"Airflow instance {name!r}", http)
+        transport = transport_of(auth_backend, f"Airflow instance {name!r}", http)
         self._conversation = Conversation(transport, auth_backend)
 
     def __repr__(self) -> str:
@@ -218,6 +217,19 @@ class AirflowInstance:
         with self._knowing_pages():
             return self._dialect.dag_runs(self._conversation.ask, window, page)
 
+    def list_asset_events(self, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Return a page of what was recorded of assets since the begin of a window.
+
+        Args:
+            window: Since when.
+            page: `next_page` of the page before, None for the first one.
+
+        Raises:
+            AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
+        """
+        with self._knowing_pages():
+            return self._dialect.asset_events(self._conversation.ask, window, page)
+
     def instances_of_task(self, dag_id: str, run_id: str, task_id: str) -> Iterator[Page[TaskInstance]]:
         """Yield the pages of all instances of one task in one DAG run, in whatever state.
 
@@ -229,39 +241,41 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them.
         """
-        token: str | None = None
-        while True:
-            page = self._dialect.instances_of_task(self._conversation.ask, dag_id, run_id, task_id, token)
-            yield page
-            token = page.next_page
-            if token is None:
-                return
+        dialect, ask = self._dialect, self._conversation.ask
+        return pages(lambda token: dialect.instances_of_task(ask, dag_id, run_id, task_id, token))
+
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Return the moment by which the DAG run of a task instance is found in a span.
+
+        Args:
+            instance: The task instance.
+
+        Returns:
+            When the run was due, of Airflow 2 its logical date; None where Airflow does not tell.
+
+        Raises:
+            AirflowApiError: Not reachable, or not Airflow.
+        """
+        return self._dialect.due(instance)
+
+    def dag_runs_due(self, span: Span) -> Iterator[Page[DagRun]]:
+        """Yield the pages of the DAG runs of a span, in whatever state.
+
+        Args:
+            span: Which ones.
+
+        Raises:
+            AirflowApiError: Airflow did not give them.
+        """
+        dialect, ask = self._dialect, self._conversation.ask
+        return pages(lambda token: dialect.dag_runs_due(ask, span, token))
 
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
 
     def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
-        """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted."""
-        rows: list[Row] = []
-        bad: list[BadRow] = []
-        received = 0
-        last: tuple[Row, ...] = ()
-        while True:
-            page = ask(received)
-            if not page.received:
-                return Page(tuple(rows), tuple(bad), received, None)
-            if page.rows and page.rows == last:
-                url = self._conversation.base_url
-                message = (
-                    f"Airflow instance {self.name!r} at {url} gives the same rows again and again, whatever page is "
-                    "asked for. Something before it drops or does not look at the query: let that pass."
-                )
-                raise AirflowPayloadError(message, method="GET", url=url)
-            last = page.rows
-            received += page.received
-            rows.extend(page.rows)
-            bad.extend(page.bad_rows)
+        return whole(ask, f"Airflow instance {self.name!r}", self._conversation.base_url)
 
     @contextmanager
     def _knowing_pages(self) -> Generator[None]:
@@ -280,17 +294,3 @@ class AirflowInstance:
             instead = f"Close to it: {', '.join(near)}." if near else "Look for what was renamed or deleted."
             message = f"Airflow instance {self.name!r} has no DAG {dag_id!r}. {instead}"
             raise AirflowNotFound(message, method=error.method, url=error.url, status=error.status) from error
-
-
-def _transport(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
-    if isinstance(auth, CarriesRequests):
-        return auth.transport(whom)
-    http.check(auth.get_webserver_url())
-    if http.verify is False:
-        _log.warning(
-            "%s does not check the certificate of %s: whoever answers gets the credentials. Name the authority's "
-            "file instead, as `verify`.",
-            whom,
-            auth.get_webserver_url(),
-        )
-    return HttpClient(auth.get_webserver_url(), whom, http)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from dagster_airlift_core._transport import Answer, Request
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
+    AssetEvent,
     Dag,
     DagRun,
     ImportProblem,
     Page,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -90,4 +93,16 @@ class Dialect(Protocol):
         self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None
     ) -> Page[TaskInstance]:
         """Ask for a page of the instances, in whatever state, of one mapped task in one DAG run."""
+        ...
+
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Tell the moment by which the DAG run of a task instance is found in a span, None where it is not told."""
+        ...
+
+    def dag_runs_due(self, ask: Ask, span: Span, page: str | None) -> Page[DagRun]:
+        """Ask for a page of the DAG runs of a span, in whatever state."""
+        ...
+
+    def asset_events(self, ask: Ask, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Ask for a page of what was recorded of assets since the begin of a window."""
         ...

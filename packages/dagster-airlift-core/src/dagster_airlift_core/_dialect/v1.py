@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from dagster_airlift_core._dialect import reading
 from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern
 from dagster_airlift_core._dialect.port import Ask, UnknownPage
-from dagster_airlift_core._dialect.slices import page_of
+from dagster_airlift_core._dialect.slices import counted, page_of
 from dagster_airlift_core._transport import Answer
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
+    AssetEvent,
     Dag,
     DagRun,
     ImportProblem,
     Page,
     Row,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -73,7 +77,7 @@ class VersionOne:
         def between(span: Query) -> Page[TaskInstance]:
             query = [*ENDED, *span]
             request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=query)
-            return ask(request, lambda payload: _counted(reading.numbered_task_instances_page(payload)))
+            return ask(request, lambda payload: counted(reading.numbered_task_instances_page(payload)))
 
         return page_of(between, window.since, page, limit=_MANY, name=lambda row: row.id)
 
@@ -83,7 +87,7 @@ class VersionOne:
         def between(span: Query) -> Page[DagRun]:
             query = [*ENDED, ("order_by", "id"), *span]
             request = get(API, "dags", "~", "dagRuns", query=query)
-            return ask(request, lambda payload: _counted(reading.dag_runs_page(payload)))
+            return ask(request, lambda payload: counted(reading.dag_runs_page(payload)))
 
         return page_of(between, window.since, page, limit=100, name=lambda row: f"{row.dag_id}/{row.run_id}")
 
@@ -94,22 +98,50 @@ class VersionOne:
 
         They are sorted by map index, and none of them ever goes away: an offset misses nothing.
         """
-        if page is not None and not page.isdecimal():
-            raise UnknownPage(f"no page begins at {page!r}")
-        offset = int(page or 0)
         parts = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "listMapped")
-        request = get(API, *parts, query=[PAGE, ("offset", str(offset))])
-        found = ask(request, reading.numbered_task_instances_page)
-        read = offset + found.received
-        is_last = not found.received or read == found.total
-        return replace(found, next_page=None if is_last else str(read))
+        return _by_offset(ask, parts, [], reading.numbered_task_instances_page, page)
+
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Tell the logical date of the DAG run of a task instance, by which it is found."""
+        return instance.logical_date
+
+    def dag_runs_due(self, ask: Ask, span: Span, page: str | None) -> Page[DagRun]:
+        """Ask for a page of the DAG runs whose logical dates lie in a span, by their number: new ones come last."""
+        query = [
+            ("execution_date_gte", span.first.isoformat()),
+            ("execution_date_lte", span.last.isoformat()),
+            ("order_by", "id"),
+        ]
+        return _by_offset(ask, ("dags", span.dag_id or "~", "dagRuns"), query, reading.dag_runs_page, page)
+
+    def asset_events(self, ask: Ask, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Ask for a page of what was recorded of datasets, the latest first: no filter goes by time.
+
+        What is recorded meanwhile comes before the rest, so that some rows come twice and none is passed over.
+        """
+        parts, latest_first = ("datasets", "events"), [("order_by", "-timestamp")]
+        found = _by_offset(ask, parts, latest_first, _dataset_events, page)
+        rows = tuple(row for row in found.rows if row.at >= window.since)
+        is_last = len(rows) < len(found.rows)
+        return replace(found, rows=rows, next_page=None if is_last else found.next_page)
+
+
+def _dataset_events(payload: object) -> Page[AssetEvent]:
+    return reading.asset_events_page(payload, "dataset_events")
+
+
+def _by_offset(
+    ask: Ask, parts: Iterable[str], query: Query, read: Callable[[object], Page[Row]], page: str | None
+) -> Page[Row]:
+    """Ask for a page of a list whose order never changes; its token is a number of rows."""
+    if page is not None and not page.isdecimal():
+        raise UnknownPage(f"no page begins at {page!r}")
+    offset = int(page or 0)
+    found = ask(get(API, *parts, query=[*query, PAGE, ("offset", str(offset))]), read)
+    upto = offset + found.received
+    is_last = not found.received or upto == found.total
+    return replace(found, next_page=None if is_last else str(upto))
 
 
 def _rows_after(offset: int, order: str) -> Query:
     return [PAGE, ("offset", str(offset)), ("order_by", order)]
-
-
-def _counted(page: Page[Row]) -> Page[Row]:
-    if page.total is None:
-        raise ValueError("it has no number 'total_entries'")
-    return page
