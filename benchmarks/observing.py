@@ -32,9 +32,9 @@ LIMIT_SECONDS = 400.0
 _SECONDS = 590.0
 
 WHOSE = (("ours", "v1"), ("peer", "v1"), ("ours", "v2"))
-FUNCTION: tuple[tuple[int, int], ...] = ((200, 10), (500, 10), (100, 1000))
+FUNCTION: tuple[tuple[int, int], ...] = ((200, 10), (500, 0), (10, 1000))
 """DAGs, and runs that have ended."""
-OURS_ALONE: tuple[tuple[int, int], ...] = ((100, 5000),)
+OURS_ALONE: tuple[tuple[int, int], ...] = ((10, 5000),)
 DAEMON = (100, 1000)
 
 

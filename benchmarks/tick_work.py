@@ -20,7 +20,7 @@ from dagster._core.storage.event_log.schema import (  # noqa: TID251 - a catch-u
     AssetEventTagsTable,
 )
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: TID251 - the same
-from synthetic_payloads import DAGS_PER_ASSET, TASKS
+from synthetic_payloads import TASKS, writes_asset
 
 _RUN_ID = ("Airflow Run ID", "dagster-airlift/airflow-run-id")
 
@@ -123,7 +123,7 @@ def _materializations(events: Iterable[AssetMaterialization | None]) -> Iterator
 
 def expected(runs: int, dags: int) -> int:
     """Return how many events there are to be: of each task, of the DAG, and of the Airflow asset that some write."""
-    writers = sum(number % dags % DAGS_PER_ASSET == 0 and number % dags < dags - 1 for number in range(runs))
+    writers = sum(writes_asset(number % dags, dags) for number in range(runs))
     return runs * (TASKS + 1) + writers
 
 
