@@ -104,7 +104,7 @@ def main() -> None:
         before = os.getloadavg()[0]
         wanted = list(cells(arguments))
         again = {cell for cell, _ in wanted}
-        last = read(file) if arguments.add else None
+        last = read(file) if arguments.add and file.exists() else None
         kept = [
             one
             for cell in (last.cells if last else ())
