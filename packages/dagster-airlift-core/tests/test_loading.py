@@ -107,7 +107,7 @@ def test_a_dag_that_airflow_does_not_tell_keeps_the_tasks_that_were_known(
     specs = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
     assert specs[dg.AssetKey("orders")].metadata["Operator"] == "BashOperator"
     outcomes = checked(defs)
-    assert set(outcomes) == {"airflow_snapshot_current"}
+    assert set(outcomes) == {"airflow_snapshot_current", "airflow_observed"}
     assert (
         "The tasks of 1 of 2 DAGs could not be read, of etl because"
         in outcomes["airflow_snapshot_current"][1]
@@ -121,7 +121,7 @@ def test_a_dag_whose_tasks_were_never_read_has_not_drifted(
 
     outcomes = checked(peered(airflow, None))
 
-    assert set(outcomes) == {"airflow_snapshot_current"}
+    assert set(outcomes) == {"airflow_snapshot_current", "airflow_observed"}
 
 
 def test_a_right_that_is_missing_for_less_than_dags_is_noted(

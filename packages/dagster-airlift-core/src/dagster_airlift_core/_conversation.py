@@ -55,6 +55,7 @@ class Conversation:
         self._dialect: Dialect | None = None
         self._renewed_in_vain_at = float("-inf")
         self._at_most: int | None = None
+        self.heard_at: datetime | None = None
 
     @property
     def base_url(self) -> str:
@@ -236,6 +237,7 @@ class Conversation:
     def _accept(self, request: Request, answer: Answer) -> Answer:
         """Return an answer with a good status; raise the error that says what the other one means."""
         if answer.status < _REFUSED:
+            self.heard_at = answer.date or self.heard_at
             return answer
         said = f"{request.method} {request.path} answered HTTP {answer.status}: {refusals.detail(answer)}"
         kind, what, remedy = self._meaning(request, answer.status)

@@ -31,6 +31,7 @@ from dagster_airlift_core.batches import batches
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
 DIMENSION_TAG_PREFIX = "dagster/partition/"
+_FEW = 20
 _AT_ONCE = 100
 """Databases limit the values of one question."""
 
@@ -91,6 +92,16 @@ def latest_evaluations(
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
     evaluations = {check: record.evaluation for check, record in records.items()}
     return {check: one for check, one in evaluations.items() if isinstance(one, AssetCheckEvaluation)}
+
+
+def last_evaluation(instance: DagsterInstance, check: AssetCheckKey) -> AssetCheckEvaluation | None:
+    """Return the latest evaluation of a check that has come to its end; only the storage knows more than the latest.
+
+    The latest is the one that is under way, when a run of the check asks.
+    """
+    records = instance.event_log_storage.get_asset_check_execution_history(check, limit=_FEW)
+    found = (record.evaluation for record in records)
+    return next((one for one in found if isinstance(one, AssetCheckEvaluation)), None)
 
 
 def key_at(partitions: TimeWindowPartitionsDefinition, at: float) -> str:

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from dagster import (
     AssetCheckEvaluation,
@@ -16,6 +17,7 @@ from dagster import (
     AssetCheckSpec,
     AssetKey,
     DagsterInstance,
+    MetadataValue,
     multi_asset_check,
 )
 
@@ -52,7 +54,9 @@ class Verdict:
     check: AssetCheckKey
     passed: bool
     reason: str
-    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    metadata: Mapping[str, str | float | MetadataValue[Any]] = field(
+        default_factory=dict[str, str | float | MetadataValue[Any]]
+    )
     is_warning: bool = False
 
     @property

@@ -30,7 +30,7 @@ from dagster_airlift_core.model import (
     FAILED,
     NOT_MAPPED,
     SUCCESS,
-    AssetEvent,
+    AssetUpdate,
     DagRun,
     TaskInstance,
 )
@@ -58,7 +58,7 @@ class Ended:
     """
 
     event_id: str
-    of: TaskInstance | DagRun | AssetEvent
+    of: TaskInstance | DagRun | AssetUpdate
     ended_at: datetime | None
     metadata: Metadata
     launch_keys: frozenset[str] = frozenset()
@@ -68,7 +68,7 @@ class Ended:
     @property
     def name(self) -> str:
         """Its name in a log."""
-        if isinstance(self.of, AssetEvent):
+        if isinstance(self.of, AssetUpdate):
             return f"event {self.of.id} of {self.of.uri}"
         task = f".{self.of.task_id}" if isinstance(self.of, TaskInstance) else ""
         return f"{self.of.dag_id}.{self.of.run_id}{task}"
@@ -173,7 +173,7 @@ def dag_run_ended(name: str, links: Links, run: DagRun) -> Ended | None:
     )
 
 
-def asset_updated(name: str, links: Links, event: AssetEvent) -> Ended:
+def asset_updated(name: str, links: Links, event: AssetUpdate) -> Ended:
     """Return what Airflow recorded of one of its assets; what came with it, in `extra`, may be anything and stays there."""
     source: Metadata = {}
     if event.dag_id and event.run_id:

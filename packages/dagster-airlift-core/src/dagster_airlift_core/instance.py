@@ -26,7 +26,7 @@ from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
-    AssetEvent,
+    AssetUpdate,
     Dag,
     DagRun,
     ImportProblem,
@@ -95,6 +95,11 @@ class AirflowInstance:
         """
         return self._conversation.server_time()
 
+    @property
+    def heard_at(self) -> datetime | None:
+        """The time of Airflow's server when it answered last, None before the first answer."""
+        return self._conversation.heard_at
+
     def list_dags(self, only: AirflowFilter = EVERYTHING) -> Page[Dag]:
         """Return the DAGs that Airflow has and the user may read, as one page.
 
@@ -128,7 +133,6 @@ class AirflowInstance:
         """Return the files that Airflow cannot import, as one page.
 
         Raises:
-            AirflowUnauthorized: The user may not read them.
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask
@@ -217,7 +221,7 @@ class AirflowInstance:
         with self._knowing_pages():
             return self._dialect.dag_runs(self._conversation.ask, window, page)
 
-    def list_asset_events(self, window: Window, page: str | None) -> Page[AssetEvent]:
+    def list_asset_updates(self, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Return a page of what was recorded of assets since the begin of a window.
 
         Args:
@@ -228,7 +232,7 @@ class AirflowInstance:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
         with self._knowing_pages():
-            return self._dialect.asset_events(self._conversation.ask, window, page)
+            return self._dialect.asset_updates(self._conversation.ask, window, page)
 
     def instances_of_task(self, dag_id: str, run_id: str, task_id: str) -> Iterator[Page[TaskInstance]]:
         """Yield the pages of all instances of one task in one DAG run, in whatever state.

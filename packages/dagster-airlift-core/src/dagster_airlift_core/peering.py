@@ -31,6 +31,7 @@ from dagster_airlift_core.lineage import Edges, Lineage, lineage_order
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
 from dagster_airlift_core.model import AirflowAsset
+from dagster_airlift_core.observation_check import observation_check
 from dagster_airlift_core.partitions import Partitioning, PartitionKeyFn, PartitionSource
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.sensor import Observer, airflow_sensor, sensor_name
@@ -244,7 +245,7 @@ def _composed(
         default_status=choices.default_sensor_status,
         outcomes=outcomes,
     )
-    checks = asset_checks(airflow.name, outcomes)
+    checks = [*asset_checks(airflow.name, outcomes), observation_check(airflow.name)]
     return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=[sensor]))
 
 
