@@ -92,11 +92,13 @@ def test_both_sides_agree_after_minutes_of_work_and_death(tmp_path: Path) -> Non
         )
         log = place.logs / "dagster-daemon.log"
         processes.wait_until(lambda: _is_told(dagster), "everything is told", QUIET_SECONDS, log)
-        time.sleep(15)
+        ticks = dagster.ended_ticks() + 2 * len(INSTANCES)
+        processes.wait_until(lambda: dagster.ended_ticks() >= ticks, "both tick again", QUIET_SECONDS, log)
 
         done = [act for writer in writers for act in writer.done]
         final = len(list(airflow_successes(place, former=False)))
-        sys.stdout.write(f"\n{len(done)} acts, {deaths} deaths, {final} final successes, all told\n")
+        counts = [dagster.successes(name).total() for name in INSTANCES]
+        sys.stdout.write(f"\n{len(done)} acts, {deaths} deaths, {final} final successes, events {counts}\n")
         assert deaths >= int(MINUTES) - 1
         for name in INSTANCES:
             told = dagster.successes(name)
