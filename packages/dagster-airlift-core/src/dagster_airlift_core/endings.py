@@ -85,8 +85,11 @@ class Endings:
         ended = mapped_task_ended(self.airflow.name, self.airflow.links, instances)
         if ended is None:
             return None
-        for instance in instances:
-            self.memory.remember(instance, ended.event_id)
+        if (
+            ended.failure is None
+        ):  # an instance that failed may be skipped when it is tried again: no row tells of that
+            for instance in instances:
+                self.memory.remember(instance, ended.event_id)
         return keys, ended
 
     def _tests(self, row: object) -> bool:
