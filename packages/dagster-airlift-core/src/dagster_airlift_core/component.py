@@ -67,6 +67,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
         task_assets: Whether each task is an asset as well.
         partition_source: Which moment of a DAG run names the partition of partitioned assets.
+        mapped_tasks: Whether a dynamically mapped task is told of once, or each of its instances.
         defs_state: Where the state is kept.
     """
 
@@ -80,6 +81,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
     default_sensor_status: Literal["RUNNING", "STOPPED"] = "RUNNING"
     task_assets: bool = False
     partition_source: PartitionSource = "data_interval_start"
+    mapped_tasks: Literal["once", "each"] = "once"
     defs_state: ResolvedDefsStateConfig = field(default_factory=DefsStateConfigArgs.local_filesystem)
 
     def __post_init__(self) -> None:
@@ -147,6 +149,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
             default_sensor_status=DefaultSensorStatus(self.default_sensor_status),
             task_assets=self.task_assets,
             partition_source=self.partition_source,
+            mapped_tasks=self.mapped_tasks,
         )
         return peered(self._airflow, yours, loaded, choices)
 
