@@ -3,6 +3,7 @@
 from dagster_airlift_core.auth import AirflowAuthBackend, AirflowTokenAuthBackend
 from dagster_airlift_core.basic_auth import AirflowBasicAuthBackend
 from dagster_airlift_core.component import AirflowInstanceComponent
+from dagster_airlift_core.dag_trigger import DagTrigger
 from dagster_airlift_core.definitions import build_defs_from_airflow_instance, load_airflow_dag_asset_specs
 from dagster_airlift_core.errors import (
     AirflowApiError,
@@ -22,8 +23,9 @@ from dagster_airlift_core.mapping import (
     assets_with_multiple_task_mappings,
     assets_with_task_mappings,
 )
-from dagster_airlift_core.model import AirflowAsset, Dag
+from dagster_airlift_core.model import AirflowAsset, Dag, DagRunRequest
 from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
+from dagster_airlift_core.triggering import dag_triggering_assets
 
 __all__ = [
     "AirflowApiError",
@@ -42,6 +44,8 @@ __all__ = [
     "AirliftError",
     "Dag",
     "DagHandle",
+    "DagRunRequest",
+    "DagTrigger",
     "HttpOptions",
     "MappingError",
     "SnapshotError",
@@ -50,5 +54,6 @@ __all__ = [
     "assets_with_multiple_task_mappings",
     "assets_with_task_mappings",
     "build_defs_from_airflow_instance",
+    "dag_triggering_assets",
     "load_airflow_dag_asset_specs",
 ]

@@ -251,16 +251,20 @@ class Conversation:
             is_login = request.method == "POST"
             remedy = "Check username and password." if is_login else "They may have expired or been revoked."
             return AirflowUnauthorized, "does not accept the credentials", remedy
+        deed = "read" if request.method == "GET" else "do"
         if status == _FORBIDDEN and self.speaks_v1:
-            what = "does not accept the credentials, or does not let this user read that"
+            what = f"does not accept the credentials, or does not let this user {deed} that"
             return AirflowUnauthorized, what, f"Check them. {refusals.missing_right(request)}"
         if status == _FORBIDDEN:
-            return AirflowUnauthorized, "does not let this user read that", refusals.missing_right(request)
+            return AirflowUnauthorized, f"does not let this user {deed} that", refusals.missing_right(request)
         if status == _NOT_FOUND:
             return AirflowNotFound, "does not have that", "Look for what was renamed or deleted in Airflow."
         if status == _TOO_LARGE:
             return AirflowApiError, "has too much to say at once", "Raise the limit of the proxy before it."
-        return AirflowApiError, "does not understand the request", "Check that it is an Airflow 2.11 or 3.3."
+        is_read = request.method == "GET"
+        what = "does not understand the request" if is_read else "refuses that"
+        remedy = "Check that it is an Airflow 2.11 or 3.3." if is_read else "Change what is asked for."
+        return AirflowApiError, what, remedy
 
     def _read(self, read: Callable[[object], Value], answer: Answer) -> Value:
         try:

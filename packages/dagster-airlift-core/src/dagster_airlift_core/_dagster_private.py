@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckKey,
     AssetKey,
     AssetSpec,
+    DagsterEventType,
     DagsterInstance,
     Definitions,
 )
@@ -18,6 +20,9 @@ from dagster._core.definitions.definitions_load_context import (  # noqa: TID251
     DefinitionsLoadContext,
     DefinitionsLoadType,
 )
+
+# The definitions are a record of Dagster's own; only this keeps what else is in them, known to us or not.
+from dagster_shared.record import replace
 
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
@@ -39,6 +44,23 @@ def latest_evaluations(
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
     evaluations = {check: record.evaluation for check, record in records.items()}
     return {check: one for check, one in evaluations.items() if isinstance(one, AssetCheckEvaluation)}
+
+
+def with_assets(defs: Definitions, assets: Iterable[Any]) -> Definitions:
+    """Return the definitions with these assets instead; everything else in them stays."""
+    return replace(defs, assets=list(assets))
+
+
+def tag_run(instance: DagsterInstance, run_id: str, tags: Mapping[str, str]) -> None:
+    """Tag a run that has begun: `add_run_tags` is a method of the public `DagsterInstance` without the public mark."""
+    instance.add_run_tags(run_id, tags)
+
+
+def planned(instance: DagsterInstance, run_id: str) -> frozenset[AssetKey]:
+    """Return the assets that a run is to materialize; a run itself does not hold them when it runs a whole job."""
+    logs = instance.all_logs(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    keys = [entry.dagster_event.asset_key for entry in logs if entry.dagster_event]
+    return frozenset(key for key in keys if key)
 
 
 def free_state_key(key: str) -> str:

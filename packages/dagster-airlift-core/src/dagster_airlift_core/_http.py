@@ -26,6 +26,8 @@ MAX_BYTES = 16 * 1024 * 1024
 ATTEMPTS = 3
 CONNECTIONS = 8
 """As many questions are asked at a time at most; each has a connection that is kept open."""
+_SENT_AGAIN = frozenset({"GET", "PATCH"})
+"""Two of these do what one does."""
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _CHUNK = 64 * 1024
 _TOO_MANY = 429
@@ -80,9 +82,9 @@ class HttpClient:
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
 
     def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        """Return the JSON answer of any status but those that say "later"; only GET is sent again."""
+        """Return the JSON answer of any status but those that say "later"; GET and PATCH are sent again."""
         deadline = self._clock() + TOTAL_SECONDS
-        attempts = ATTEMPTS if request.method == "GET" else 1
+        attempts = ATTEMPTS if request.method in _SENT_AGAIN else 1
         attempt = 0
         while True:
             attempt += 1
@@ -123,7 +125,7 @@ class HttpClient:
         deadline: float,
         *,
         query: tuple[tuple[str, str], ...] = (),
-        json: Mapping[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
         form: Mapping[str, str] | None = None,
     ) -> requests.Response:
         seconds = max(0.1, min(self._options.timeout_seconds, deadline - self._clock()))

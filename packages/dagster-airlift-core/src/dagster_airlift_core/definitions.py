@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from dagster import AssetKey, AssetSpec, DefaultSensorStatus, Definitions
 
 from dagster_airlift_core._dagster_private import map_specs
 from dagster_airlift_core.assets import Source
+from dagster_airlift_core.dag_trigger import DagTrigger, triggers_of
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.loading import Loaded, load
@@ -34,6 +35,7 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
     snapshot_path: str | Path | None = None,
     task_assets: bool = False,
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None,
+    trigger_dags: Iterable[str] | Mapping[str, DagTrigger] = (),
 ) -> Definitions:
     """Peer an Airflow instance: an asset for each DAG, your mapped assets, and a sensor that observes.
 
@@ -63,6 +65,9 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         airflow_asset_key_fn: Chooses the key of an asset of Airflow (a dataset, in Airflow 2); by
             default its whole URI, below the name of the instance. With the key of an asset of yours, that
             one is mapped to the tasks that produce it.
+        trigger_dags: DAG ids, or for each DAG id how it is run. Their DAG assets, and the specs that are mapped to
+            no other DAG, can be materialized from Dagster: that triggers a run of the DAG and follows it. This
+            needs the role User in Airflow.
 
     Returns:
         Definitions with the DAG assets, everything in `defs`, the checks, and the sensor.
@@ -85,6 +90,7 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         default_sensor_status=default_sensor_status or DefaultSensorStatus.RUNNING,
         task_assets=task_assets,
         airflow_asset_key_fn=airflow_asset_key_fn,
+        triggers=triggers_of(trigger_dags),
     )
     return peered(airflow_instance, defs or Definitions(), loaded, choices)
 

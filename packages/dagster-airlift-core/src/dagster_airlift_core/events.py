@@ -29,12 +29,14 @@ class Success:
         event_id: At most 64 characters; equal for the same success, whenever it is seen.
         ended_at: When it ended by Airflow's clock, None where Airflow does not know.
         metadata: Metadata of each event.
+        run_id: DAG run id.
         launch_keys: One key for each Dagster run that may have done the work, none for DAG runs.
     """
 
     event_id: str
     ended_at: datetime | None
     metadata: Metadata
+    run_id: str
     launch_keys: frozenset[str] = frozenset()
 
     def materialization(self, key: AssetKey) -> AssetMaterialization:
@@ -52,6 +54,7 @@ def task_success(name: str, links: Links, instance: TaskInstance) -> Success:
         event_id=_digest("task", name, instance.id),
         ended_at=instance.ended_at,
         metadata=_task_metadata(name, links, instance),
+        run_id=instance.run_id,
         launch_keys=frozenset({_launch_key(name, instance)}),
     )
 
@@ -69,6 +72,7 @@ def mapped_task_success(name: str, links: Links, instances: Sequence[TaskInstanc
         event_id=_digest("mapped task", name, *(instance.id for instance in good)),
         ended_at=last.ended_at,
         metadata={**_task_metadata(name, links, last), "Mapped Instances": len(good)},
+        run_id=last.run_id,
         launch_keys=frozenset(_launch_key(name, instance) for instance in good),
     )
 
@@ -83,6 +87,7 @@ def dag_success(name: str, links: Links, run: DagRun) -> Success:
             **_metadata(name, links, run.dag_id, run.run_id),
             **_times(run.started_at, run.ended_at, run.duration),
         },
+        run_id=run.run_id,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,12 +9,12 @@ from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
-from dagster_airlift_core._conversation import Conversation
+from dagster_airlift_core._connecting import conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
-from dagster_airlift_core._http import CONNECTIONS, HttpClient
+from dagster_airlift_core._http import CONNECTIONS
 from dagster_airlift_core._outage import Outage
-from dagster_airlift_core._transport import Transport
-from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
+from dagster_airlift_core.auth import AirflowAuthBackend
+from dagster_airlift_core.dag_runs import DagRuns
 from dagster_airlift_core.errors import (
     AirflowApiError,
     AirflowNotFound,
@@ -43,7 +42,6 @@ GIVEN_UP_AFTER = 16
 TASKS_WITHIN = 90.0
 """Seconds; a code location that takes more than 180 to load is given up by Dagster."""
 _NEAREST = 3
-_log = logging.getLogger(__name__)
 
 
 class AirflowInstance:
@@ -68,8 +66,7 @@ class AirflowInstance:
         self.name = instance_name(name)
         self._auth = auth_backend
         self._dag_ids: tuple[str, ...] = ()
-        transport = _transport(auth_backend, f"Airflow instance {name!r}", http)
-        self._conversation = Conversation(transport, auth_backend)
+        self._conversation = conversation(auth_backend, f"Airflow instance {name!r}", http)
 
     def __repr__(self) -> str:
         """Show the name and where it is."""
@@ -79,6 +76,11 @@ class AirflowInstance:
     def links(self) -> Links:
         """Pages of this instance's UI."""
         return Links(self._conversation.base_url, lambda: self._conversation.speaks_v1)
+
+    @property
+    def dag_runs(self) -> DagRuns:
+        """What can be done about single DAG runs."""
+        return DagRuns(self._conversation)
 
     def version(self) -> str:
         """Return the version of Airflow; this needs no credentials.
@@ -280,17 +282,3 @@ class AirflowInstance:
             instead = f"Close to it: {', '.join(near)}." if near else "Look for what was renamed or deleted."
             message = f"Airflow instance {self.name!r} has no DAG {dag_id!r}. {instead}"
             raise AirflowNotFound(message, method=error.method, url=error.url, status=error.status) from error
-
-
-def _transport(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
-    if isinstance(auth, CarriesRequests):
-        return auth.transport(whom)
-    http.check(auth.get_webserver_url())
-    if http.verify is False:
-        _log.warning(
-            "%s does not check the certificate of %s: whoever answers gets the credentials. Name the authority's "
-            "file instead, as `verify`.",
-            whom,
-            auth.get_webserver_url(),
-        )
-    return HttpClient(auth.get_webserver_url(), whom, http)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -11,6 +12,7 @@ from dagster_airlift_core.handles import TaskHandle
 Row = TypeVar("Row")
 
 SUCCESS = "success"
+FAILED = "failed"
 ENDED_WELL = frozenset({SUCCESS, "skipped", "removed"})
 """States of a mapped task instance that do not keep its task from having succeeded."""
 
@@ -127,6 +129,43 @@ class DagRun:
     def duration(self) -> timedelta | None:
         """Time between start and end, None where either is unknown."""
         return self.ended_at - self.started_at if self.started_at and self.ended_at else None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it ended, well or not."""
+        return self.state in (SUCCESS, FAILED)
+
+
+@dataclass(frozen=True)
+class DagRunRequest:
+    """What Airflow is asked for when a DAG run is triggered.
+
+    Airflow has one run of a DAG for a logical date at most.
+
+    Args:
+        conf: Parameters of the run, as JSON.
+        logical_date: Its logical date; None for none, which to Airflow 2 is the moment of the trigger.
+        data_interval: Start and end of its data interval, which needs a logical date; None to leave it to the
+            timetable of the DAG.
+        partition_key: Partition of a DAG that has partitions, in Airflow 3.
+        note: What people read beside the run.
+    """
+
+    conf: Mapping[str, object] = field(default_factory=dict[str, object])
+    logical_date: datetime | None = None
+    data_interval: tuple[datetime, datetime] | None = None
+    partition_key: str | None = None
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        """Look for what Airflow would not understand."""
+        dates = [date for date in (self.logical_date, *(self.data_interval or ())) if date]
+        if any(date.tzinfo is None for date in dates):
+            raise ValueError(f"{dates} have no time zone. Give dates with `tzinfo`.")
+        if self.data_interval and not self.logical_date:
+            raise ValueError(
+                "A data interval needs a logical date. Give its start, or leave out the interval."
+            )
 
 
 @dataclass(frozen=True)

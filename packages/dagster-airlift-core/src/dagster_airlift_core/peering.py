@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec, DefaultSensorStatus, Definitions, MetadataValue
@@ -21,6 +21,7 @@ from dagster_airlift_core.assets import (
 )
 from dagster_airlift_core.automation import automation_of
 from dagster_airlift_core.checks import asset_checks, verdicts
+from dagster_airlift_core.dag_trigger import DagTrigger
 from dagster_airlift_core.drift import drift, drift_by_asset
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import TaskHandle
@@ -31,6 +32,7 @@ from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
 from dagster_airlift_core.model import AirflowAsset
 from dagster_airlift_core.sensor import airflow_sensor, sensor_name
+from dagster_airlift_core.triggering import TriggeredDags
 
 _SHOWN = 20
 _log = logging.getLogger(__name__)
@@ -45,12 +47,14 @@ class Choices:
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
         task_assets: Whether each task is an asset as well.
         airflow_asset_key_fn: Chooses the key of an asset of Airflow; None for its whole URI.
+        triggers: How those DAGs are run whose assets can be materialized from Dagster, by DAG id.
     """
 
     sensor_minimum_interval_seconds: int = 30
     default_sensor_status: DefaultSensorStatus = DefaultSensorStatus.RUNNING
     task_assets: bool = False
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None
+    triggers: Mapping[str, DagTrigger] = field(default_factory=dict[str, DagTrigger])
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,9 @@ def _composed(
         outcomes=outcomes,
     )
     checks = asset_checks(airflow.name, outcomes)
-    return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=[sensor]))
+    triggered = TriggeredDags(airflow, loaded.snapshot, choices.triggers)
+    yours, assets = triggered.made_executable(yours, ours)
+    return Definitions.merge(yours, Definitions(assets=assets, asset_checks=checks, sensors=[sensor]))
 
 
 def specs_of(defs: Definitions) -> list[AssetSpec]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from logging import Logger
 from typing import Protocol
 
@@ -24,6 +24,7 @@ NO_NEW_PAGE_AFTER = 10.0
 NO_NEW_ROW_AFTER = 20.0
 """Seconds; a tick that takes more than 60 is cut by Dagster. One row is dealt with in any case."""
 MAX_MAPPED = 10_000
+AWAITED_FOR = timedelta(days=1)
 _SHOWN = 20
 _KINDS: tuple[Kind, ...] = ("recent", "sweep")
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
@@ -39,6 +40,10 @@ class EventLog(Protocol):
 
     def launched(self, launch_keys: Iterable[str]) -> frozenset[str]:
         """Return those launch keys that a successful Dagster run carries."""
+        ...
+
+    def awaited(self, dag_run_id: str) -> frozenset[AssetKey]:
+        """Return the assets that a Dagster run will record itself: one that triggered the DAG run and goes on."""
         ...
 
 
@@ -77,6 +82,7 @@ class Tick:
     _groups: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]], init=False)
     _set_aside: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _restarted: set[Kind] = field(default_factory=set[Kind], init=False)
+    _now: datetime = field(default=_EARLIEST, init=False)
     _rows: int = field(default=0, init=False)
 
     def observe(self, cursor: Cursor) -> Observed:
@@ -86,9 +92,8 @@ class Tick:
             AirflowApiError: Airflow could not be read at all; nothing was observed and nothing is lost.
         """
         started = self.clock()
-        begun = cursor = cursor.begun(
-            self.airflow.server_time(), self.mapping.fingerprint, self.airflow.scan_order()
-        )
+        self._now = self.airflow.server_time()
+        begun = cursor = cursor.begun(self._now, self.mapping.fingerprint, self.airflow.scan_order())
         try:
             for kind in _KINDS:
                 until = (
@@ -188,7 +193,8 @@ class Tick:
         return mapped_task_success(self.airflow.name, self.airflow.links, instances)
 
     def _collect(self, keys: Iterable[AssetKey], success: Success) -> bool:
-        new = [key for key in keys if self._is_new(key, success.event_id)]
+        awaited = self._awaited(success)
+        new = [key for key in keys if key not in awaited and self._is_new(key, success.event_id)]
         if (
             new
             and success.launch_keys
@@ -201,6 +207,11 @@ class Tick:
             event = success.materialization(key)
             self._found[key, success.event_id] = (success.ended_at or _EARLIEST, event)
         return True
+
+    def _awaited(self, success: Success) -> frozenset[AssetKey]:
+        """Return what a Dagster run will record; one that goes on so long after its DAG run has died."""
+        is_old = success.ended_at is not None and self._now - success.ended_at > AWAITED_FOR
+        return frozenset() if is_old else self.events_of.awaited(success.run_id)
 
     def _is_new(self, key: AssetKey, event_id: str) -> bool:
         return (key, event_id) not in self._found and not self.events_of.has_event(key, event_id)

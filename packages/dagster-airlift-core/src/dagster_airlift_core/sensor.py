@@ -23,6 +23,7 @@ from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
+from dagster_airlift_core.run_names import dagster_run_of
 from dagster_airlift_core.scan import Tick
 from dagster_airlift_core.wire import LAUNCH_KEY_TAG
 
@@ -113,3 +114,13 @@ class DagsterEventLog:
             RunsFilter(tags={LAUNCH_KEY_TAG: wanted}, statuses=[DagsterRunStatus.SUCCESS])
         )
         return frozenset(record.dagster_run.tags[LAUNCH_KEY_TAG] for record in found)
+
+    def awaited(self, dag_run_id: str) -> frozenset[AssetKey]:
+        """Return the assets that a Dagster run will record itself: one that triggered the DAG run and goes on."""
+        run_id = dagster_run_of(dag_run_id)
+        run = self.instance.get_run_by_id(run_id) if run_id else None
+        return (
+            frozenset()
+            if run is None or run.is_finished
+            else _dagster_private.planned(self.instance, run.run_id)
+        )

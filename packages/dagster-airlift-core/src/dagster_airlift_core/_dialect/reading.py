@@ -41,6 +41,16 @@ def dags_page(payload: object) -> Page[Dag]:
     return _page(payload, "dags", _dag)
 
 
+def dag(payload: object) -> Dag:
+    """Read a DAG."""
+    return _dag(_mapping(payload))
+
+
+def dag_run(payload: object) -> DagRun:
+    """Read a DAG run."""
+    return _dag_run(_mapping(payload))
+
+
 def tasks_page(payload: object, dag_id: str) -> Page[Task]:
     """Read the tasks of a DAG."""
     return _page(payload, "tasks", lambda row: _task(row, dag_id))

@@ -77,6 +77,24 @@ def _at_one_instant(
     raise UnknownPage(f"the rows that Airflow stamped {at.isoformat()} change while they are read")
 
 
+def all_of(between: Callable[[Query], Page[Row]], query: Query, *, name: Callable[[Row], str]) -> Page[Row]:
+    """Read a whole list that has no order by offsets, until each of its rows was there in one reading.
+
+    Args:
+        between: Asks for rows; its pages tell how many there are in all.
+        query: Filters and the number of rows at a time.
+        name: Names a row.
+
+    Raises:
+        UnknownPage: The rows do not stand still.
+    """
+    for _ in range(READINGS):
+        found = _by_offsets(between, query)
+        if len({name(row) for row in found.rows}) + len(found.bad_rows) >= (found.total or 0):
+            return _sorted(found, name, None)
+    raise UnknownPage("the rows of the list change while they are read")
+
+
 def _by_offsets(between: Callable[[Query], Page[Row]], span: Query) -> Page[Row]:
     whole = Page[Row]((), (), 0, None, None)
     while True:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from dagster_airlift_core._dialect import reading
-from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern
+from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask, UnknownPage
-from dagster_airlift_core._dialect.slices import page_of
+from dagster_airlift_core._dialect.slices import all_of, page_of
 from dagster_airlift_core._transport import Answer
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
     Dag,
     DagRun,
+    DagRunRequest,
     ImportProblem,
     Page,
     Row,
@@ -103,6 +105,42 @@ class VersionOne:
         read = offset + found.received
         is_last = not found.received or read == found.total
         return replace(found, next_page=None if is_last else str(read))
+
+    def dag(self, ask: Ask, dag_id: str) -> Dag:
+        """Ask for a DAG."""
+        return ask(get(API, "dags", dag_id), reading.dag)
+
+    def dag_run(self, ask: Ask, dag_id: str, run_id: str) -> DagRun:
+        """Ask for a DAG run."""
+        return ask(get(API, "dags", dag_id, "dagRuns", run_id), reading.dag_run)
+
+    def trigger(self, ask: Ask, dag_id: str, run_id: str, request: DagRunRequest) -> DagRun:
+        """Have a DAG run begin; without a logical date it gets that of the moment, and partitions are unknown."""
+        body = wanted(request, run_id)
+        body |= {"logical_date": request.logical_date.isoformat()} if request.logical_date else {}
+        return ask(send("POST", API, "dags", dag_id, "dagRuns", body=body), reading.dag_run)
+
+    def fail_run(self, ask: Ask, dag_id: str, run_id: str) -> DagRun:
+        """Mark a DAG run failed, which ends its tasks."""
+        request = send("PATCH", API, "dags", dag_id, "dagRuns", run_id, body={"state": "failed"})
+        return ask(request, reading.dag_run)
+
+    def instances_of_run(
+        self, ask: Ask, dag_id: str, run_id: str, since: datetime | None, page: str | None
+    ) -> Page[TaskInstance]:
+        """Ask for the task instances of a DAG run, in whatever state, that changed since an instant, all at once.
+
+        There is no order, so there is one page only, however many requests that takes.
+        """
+        if page is not None:
+            raise UnknownPage(f"no page begins at {page!r}")
+
+        def part(span: Query) -> Page[TaskInstance]:
+            request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=span)
+            return _counted(ask(request, reading.numbered_task_instances_page))
+
+        changed = [("updated_at_gte", since.isoformat())] if since else []
+        return all_of(part, [("limit", str(_MANY)), *changed], name=lambda row: row.id)
 
 
 def _rows_after(offset: int, order: str) -> Query:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from dagster_airlift_core._dialect import reading
-from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern
+from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask
 from dagster_airlift_core._dialect.refusals import detail
 from dagster_airlift_core._transport import Answer
@@ -12,6 +14,7 @@ from dagster_airlift_core.model import (
     AirflowAsset,
     Dag,
     DagRun,
+    DagRunRequest,
     ImportProblem,
     Page,
     Task,
@@ -72,6 +75,35 @@ class VersionTwo:
     ) -> Page[TaskInstance]:
         """Ask for a page of the instances, in whatever state, of one task in one DAG run."""
         query = [("task_id", task_id), *_keyset(page)]
+        request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
+        return ask(request, reading.task_instances_page)
+
+    def dag(self, ask: Ask, dag_id: str) -> Dag:
+        """Ask for a DAG."""
+        return ask(get(API, "dags", dag_id), reading.dag)
+
+    def dag_run(self, ask: Ask, dag_id: str, run_id: str) -> DagRun:
+        """Ask for a DAG run."""
+        return ask(get(API, "dags", dag_id, "dagRuns", run_id), reading.dag_run)
+
+    def trigger(self, ask: Ask, dag_id: str, run_id: str, request: DagRunRequest) -> DagRun:
+        """Have a DAG run begin; the field of the logical date must be there."""
+        date = request.logical_date
+        body = {**wanted(request, run_id), "logical_date": date.isoformat() if date else None}
+        body |= {"partition_key": request.partition_key} if request.partition_key else {}
+        return ask(send("POST", API, "dags", dag_id, "dagRuns", body=body), reading.dag_run)
+
+    def fail_run(self, ask: Ask, dag_id: str, run_id: str) -> DagRun:
+        """Mark a DAG run failed, which ends its tasks."""
+        request = send("PATCH", API, "dags", dag_id, "dagRuns", run_id, body={"state": "failed"})
+        return ask(request, reading.dag_run)
+
+    def instances_of_run(
+        self, ask: Ask, dag_id: str, run_id: str, since: datetime | None, page: str | None
+    ) -> Page[TaskInstance]:
+        """Ask for a page of the task instances of a DAG run, in whatever state, that changed since an instant."""
+        changed = [("updated_at_gte", since.isoformat())] if since else []
+        query = [*changed, *_keyset(page)]
         request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
         return ask(request, reading.task_instances_page)
 

@@ -64,8 +64,14 @@ def _source(world: World, ids: list[str], _: Query) -> Reply:
 
 def _list_runs(world: World, ids: list[str], query: Query) -> Reply:
     rows = [row for (dag_id, _), row in world.runs.items() if ids[0] in ("~", dag_id) and matches(row, query)]
-    runs = [_run(row) for row in sorted(rows, key=lambda row: row.number)]
+    runs = [run_payload(row) for row in sorted(rows, key=lambda row: row.number)]
     return _refusal(query, {*_PAGE, *_TIMES, "order_by"}) or _capped(world, "dag_runs", runs, query)
+
+
+def _run_of(world: World, ids: list[str], _: Query) -> Reply:
+    world.play(*ids)
+    row = world.runs.get((ids[0], ids[1]))
+    return Reply(200, run_payload(row)) if row else problem(404, "DAGRun not found")
 
 
 def _list_task_instances(world: World, ids: list[str], query: Query) -> Reply:
@@ -133,10 +139,12 @@ def _dataset(asset: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "consuming_dags": asset["scheduled_dags"]}
 
 
-def _run(row: Row) -> dict[str, Any]:
-    absent = {"run_after"}
+def run_payload(row: Row) -> dict[str, Any]:
+    """Return a DAG run as Airflow 2 writes it: it always has a logical date."""
+    absent = {"run_after", "partition_key"}
     payload = {name: value for name, value in row.payload.items() if name not in absent}
-    return {**payload, "execution_date": row.payload["run_after"], "logical_date": row.payload["run_after"]}
+    date = row.payload["logical_date"] or row.payload["run_after"]
+    return {**payload, "execution_date": date, "logical_date": date}
 
 
 def _task_instance(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,6 +161,7 @@ ROUTES: list[tuple[str, Route]] = [
     (r"/dagSources/([^/]+)", _source),
     (r"/dags/([^/]+)/tasks", _list_tasks),
     (r"/dags/([^/]+)/dagRuns", _list_runs),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)", _run_of),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances", _list_task_instances),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/listMapped", _list_mapped),
 ]

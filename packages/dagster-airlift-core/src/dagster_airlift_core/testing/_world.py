@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -41,6 +42,10 @@ class World:
         self.sources: dict[str, str] = {}
         self.runs: dict[tuple[str, str], Row] = {}
         self.task_instances: dict[TaskKey, Row] = {}
+        self.partitioned_dags: set[str] = set()
+        self.is_v1 = False
+        self._plays: dict[str, tuple[Callable[[str], object], ...]] = {}
+        self._playing: dict[tuple[str, str], deque[Callable[[str], object]]] = {}
         self._uncommitted: list[tuple[TaskKey, Row]] = []
         self._numbers = itertools.count(1)
 
@@ -176,6 +181,35 @@ class World:
         }
         number = next(self._numbers) if known is None else known.number
         self.runs[dag_id, run_id] = Row(number, payload, self.now)
+
+    def plays(self, dag_id: str, *steps: Callable[[str], object]) -> None:
+        """Say what happens in each run of a DAG that is triggered: a step whenever somebody looks at the run.
+
+        Args:
+            dag_id: DAG id.
+            steps: Each is called with the DAG run id; one that returns False is called again.
+        """
+        self._plays[dag_id] = steps
+
+    def begin(self, dag_id: str, run_id: str) -> None:
+        """Have the steps of a triggered run begin.
+
+        Args:
+            dag_id: DAG id.
+            run_id: DAG run id.
+        """
+        self._playing[dag_id, run_id] = deque(self._plays.get(dag_id, ()))
+
+    def play(self, dag_id: str, run_id: str) -> None:
+        """Let the next step of a triggered run happen, if it has one left.
+
+        Args:
+            dag_id: DAG id.
+            run_id: DAG run id.
+        """
+        steps = self._playing.get((dag_id, run_id))
+        if steps and steps[0](run_id) is not False:
+            steps.popleft()
 
     def set_task(
         self,
