@@ -21,7 +21,6 @@ from dagster_airlift_core.testing import FakeAirflow
 IMPORTS = {
     "from dagster_airlift.core import": "from dagster_airlift_core import",
     "    DagInfo,": "    Dag as DagInfo,",
-    "    AssetEvent,\n": "",  # imported there, and not used
 }
 KEYS = {
     ("load_defs", 0): {"prod/instance", "prod/dag/rebuild_iris_models"},
@@ -29,12 +28,12 @@ KEYS = {
         *("prod/instance", "prod/dag/rebuild_iris_models"),
         *("my_first_asset", "my_second_asset"),
     },
+    ("load_defs", 2): {"prod/instance", "prod/dag/rebuild_iris_models"},
     ("load_defs", 3): {"prod/instance", "prod/dag/my_dag_id"},
     ("top_level_dag_def_api", 0): {"asset_one", "asset_two", "asset_three"},
     ("top_level_dag_def_api", 1): {"asset_one", "asset_two", "asset_three"},
 }
 NOT_RUN = {
-    ("load_defs", 2): "event_transformer_fn is not there yet",
     ("multiple_tasks", 0): "it imports what dagster-airlift itself does not have",
     ("basic_auth", 0): "the same call is part of the others",
 }

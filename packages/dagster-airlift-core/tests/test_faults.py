@@ -51,7 +51,7 @@ def airflow(fake: FakeAirflow) -> AirflowInstance:
 
 
 def scan(airflow: AirflowInstance) -> object:
-    return airflow.list_successful_task_instances(Window(airflow.server_time() - timedelta(1), None), None)
+    return airflow.list_ended_task_instances(Window(airflow.server_time() - timedelta(1), None), None)
 
 
 QUESTIONS = [
@@ -234,7 +234,7 @@ def runs(airflow: AirflowInstance) -> set[str]:
     found: set[str] = set()
     token: str | None = None
     while True:
-        page = airflow.list_successful_dag_runs(window, token)
+        page = airflow.list_ended_dag_runs(window, token)
         found |= {run.dag_id for run in page.rows}
         token = page.next_page
         if token is None:

@@ -98,7 +98,7 @@ def test_an_error_says_what_airflow_said(fake: FakeAirflow, airflow: AirflowInst
     fake.reply(Reply(400, {"detail": detail}), path="/dagRuns")
 
     with pytest.raises(AirflowApiError, match="Invalid cursor token") as caught:
-        airflow.list_successful_dag_runs(Window(fake.now, None), "x")
+        airflow.list_ended_dag_runs(Window(fake.now, None), "x")
 
     assert caught.value.status == 400
 
@@ -129,7 +129,7 @@ def test_a_row_that_cannot_be_read_does_not_hide_the_others(
         path="taskInstances",
     )
 
-    page = airflow.list_successful_task_instances(Window(fake.now, None), None)
+    page = airflow.list_ended_task_instances(Window(fake.now, None), None)
 
     assert [row.task_id for row in page.rows] == ["grp.load"]
     assert [str(bad) for bad in page.bad_rows] == [f"etl.r1.extract: {reason}"]
@@ -139,7 +139,7 @@ def test_links_are_built_from_our_url_with_every_part_quoted(
     fake: FakeAirflow, airflow: AirflowInstance
 ) -> None:
     fake.set_task("a b", "manual__2026-01-01T00:00:00+00:00", "grp.load", map_index=3)
-    page = airflow.list_successful_task_instances(Window(fake.now - timedelta(1), None), None)
+    page = airflow.list_ended_task_instances(Window(fake.now - timedelta(1), None), None)
     row: TaskInstance = page.rows[0]
 
     run = f"{fake.url}/dags/a%20b/runs/manual__2026-01-01T00%3A00%3A00%2B00%3A00"

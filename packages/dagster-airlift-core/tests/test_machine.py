@@ -203,6 +203,6 @@ def test_every_final_success_is_observed_exactly_once(machine: type[ObservationM
 
 
 def test_the_machine_notices_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dagster_airlift_core.scan.SUCCESS", "nothing")
+    monkeypatch.setattr("dagster_airlift_core.events.SUCCESS", "nothing")
     with pytest.raises(AssertionError):
         run_state_machine_as_test(ObservationMachine, settings=SETTINGS)

@@ -135,7 +135,7 @@ def test_the_rest_api_of_mwaa_is_asked_through_aws_whatever_version_it_has(
 
     assert [dag.dag_id for dag in airflow.list_dags().rows] == ["etl"]
     assert airflow.server_time() == dt.datetime(2026, 1, 15, 12, tzinfo=dt.UTC)
-    assert airflow.scan_order() == "v1/updated_at"
+    assert airflow.scan_order() == "v1/updated_at success failed"
     assert airflow.links.dag("etl") == f"{MWAA}/dags/etl/grid"
     aws.assert_no_pending_responses()
 
@@ -190,12 +190,17 @@ def test_what_aws_refuses_has_a_type_and_a_remedy(
 def test_a_page_that_aws_does_not_carry_is_asked_for_in_halves(client: MwaaClient, aws: Stubber) -> None:
     airflow = AirflowInstance(MwaaRestApiAuthBackend(MWAA, "prod", client=client), "prod")
     window = Window(dt.datetime(2026, 1, 15, tzinfo=dt.UTC), None)
-    query = {"state": "success", "updated_at_gte": window.since.isoformat(), "order_by": "id", "cursor": ""}
+    query = {
+        "state": ["success", "failed"],
+        "updated_at_gte": window.since.isoformat(),
+        "order_by": "id",
+        "cursor": "",
+    }
     invoked(aws, "/version", {"version": "3.0.6"}, {})
     aws.add_client_error("invoke_rest_api", "RestApiServerException")
     invoked(aws, "/dags/~/dagRuns", {"dag_runs": []}, {**query, "limit": "50"})
 
-    assert not airflow.list_successful_dag_runs(window, None).rows
+    assert not airflow.list_ended_dag_runs(window, None).rows
     aws.assert_no_pending_responses()
 
 

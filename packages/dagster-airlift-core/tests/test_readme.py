@@ -25,7 +25,7 @@ def test_the_lines_of_the_readme_peer_and_map(fake: FakeAirflow, monkeypatch: py
         exec(block.replace("https://airflow.example.com", fake.url), names)
 
     keys = {spec.key.to_user_string() for spec in names["defs"].resolve_all_asset_specs()}
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     assert isinstance(names["defs"], dg.Definitions)
     assert keys == {"prod/instance", "prod/dag/etl", "raw", "orders", "lines", "dashboard"}
 

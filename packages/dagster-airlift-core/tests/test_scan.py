@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 import dagster as dg
 import pytest
 
 from dagster_airlift_core import AirflowInstance, TaskHandle
 from dagster_airlift_core.cursor import Cursor
+from dagster_airlift_core.event_log import Identity
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.scan import Observed, Tick
 from dagster_airlift_core.testing import FakeAirflow
@@ -34,10 +35,11 @@ class Events:
     def __init__(self) -> None:
         self.ids: list[str] = []
 
-    def has_event(self, _: dg.AssetKey, event_id: str) -> bool:
-        return event_id in self.ids
+    def stored(self, wanted: Collection[Identity]) -> frozenset[Identity]:
+        return frozenset((key, event_id) for key, event_id in wanted if event_id in self.ids)
 
-    def launched(self, _: Iterable[str]) -> frozenset[str]:
+    def launched(self, _: Collection[str], *, failed: bool) -> frozenset[str]:
+        assert not failed
         return frozenset()
 
 
@@ -47,8 +49,12 @@ def observe(airflow: AirflowInstance) -> Callable[[Cursor, float], Observed]:
     events = Events()
 
     def observe(cursor: Cursor, step: float) -> Observed:
-        observed = Tick(airflow, mapping, {KEY: 0}, events, LOG, Seconds(step)).observe(cursor)
-        events.ids += [event.tags["dagster/data_version"] for event in observed.events if event.tags]
+        observed = Tick(airflow, mapping, {KEY: 0}, events, LOG, clock=Seconds(step)).observe(cursor)
+        events.ids += [
+            event.tags["dagster/data_version"]
+            for event in observed.events
+            if isinstance(event, dg.AssetMaterialization)
+        ]
         return observed
 
     return observe
@@ -119,12 +125,12 @@ def test_an_unreadable_instance_of_a_mapped_task_sets_the_task_aside(
 def test_a_mapped_task_that_does_not_fit_in_a_tick_goes_on_in_the_next(
     fake: FakeAirflow, airflow: AirflowInstance
 ) -> None:
-    keys = tuple(dg.AssetKey(f"a{number}") for number in range(250))
+    keys = tuple(dg.AssetKey(f"a{number}") for number in range(1200))
     mapping = AssetMapping({TaskHandle("etl", "extract"): keys}, {})
     fake.set_task("etl", "r1", "extract", map_index=0)
 
-    observed = Tick(airflow, mapping, {}, Events(), LOG, Seconds(0.0)).observe(Cursor("prod"))
+    observed = Tick(airflow, mapping, {}, Events(), LOG, clock=Seconds(0.0)).observe(Cursor("prod"))
 
-    assert len(observed.events) == 200
+    assert len(observed.events) == 1000
     assert observed.cursor.recent
     assert observed.cursor.recent.after is None

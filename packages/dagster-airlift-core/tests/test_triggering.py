@@ -4,9 +4,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import dagster as dg
 import pytest
@@ -17,6 +19,8 @@ from dagster_airlift_core import (
     DagRunRequest,
     DagTrigger,
     MappingError,
+    TaskEvent,
+    TaskInstance,
     assets_with_dag_mappings,
     assets_with_task_mappings,
     build_defs_from_airflow_instance,
@@ -245,6 +249,61 @@ def test_a_task_that_was_skipped_materializes_nothing(
     assert any(
         "table was not materialized: etl.load" in line for line in logged(dagster_instance, result.run_id)
     )
+
+
+@pytest.mark.parametrize("mapped_tasks", ["once", "each"])
+def test_a_mapped_task_is_recorded_as_the_sensor_would(
+    fake: FakeAirflow,
+    airflow: AirflowInstance,
+    dagster_instance: dg.DagsterInstance,
+    mapped_tasks: Literal["once", "each"],
+) -> None:
+    fake.tasks["etl"]["load"]["is_mapped"] = True
+    fake.plays(
+        "etl",
+        *[
+            partial(lambda index, run: fake.set_task("etl", run, "load", map_index=index), i)
+            for i in range(3)
+        ],
+        lambda run: fake.set_run("etl", run),
+    )
+    ours = build_defs_from_airflow_instance(
+        airflow_instance=airflow,
+        defs=dg.Definitions(assets=assets_with_task_mappings("etl", {"load": [dg.AssetSpec("table")]})),
+        trigger_dags={"etl": QUICK},
+        mapped_tasks=mapped_tasks,
+    )
+
+    result = materialize(ours, dagster_instance, "table")
+
+    daemon = SensorDaemon(ours, dagster_instance)
+    assert len(recorded(result)) == (1 if mapped_tasks == "once" else 3)
+    assert daemon.tick() == ["prod/dag/etl"]
+    assert any("etl.load[2], try 1: success." in line for line in logged(dagster_instance, result.run_id))
+
+
+def test_what_knows_results_decides_what_was_materialized(
+    fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
+) -> None:
+    class OnlyRaw:
+        def events_of(
+            self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[dg.AssetKey]
+        ) -> Sequence[TaskEvent] | None:
+            del airflow, instances
+            return [dg.AssetMaterialization(key) for key in keys if key == dg.AssetKey("raw")]
+
+    specs = [dg.AssetSpec("raw"), dg.AssetSpec("broken")]
+    ours = build_defs_from_airflow_instance(
+        airflow_instance=airflow,
+        defs=dg.Definitions(assets=assets_with_task_mappings("etl", {"load": specs})),
+        trigger_dags={"etl": QUICK},
+        task_results=OnlyRaw(),
+    )
+
+    result = materialize(ours, dagster_instance, "raw", "broken")
+
+    assert recorded(result) == ["raw"]
+    assert len(triggered(fake)) == 1
 
 
 def test_a_launch_whose_answer_is_lost_is_not_made_twice(

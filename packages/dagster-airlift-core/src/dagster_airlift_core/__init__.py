@@ -23,8 +23,10 @@ from dagster_airlift_core.mapping import (
     assets_with_multiple_task_mappings,
     assets_with_task_mappings,
 )
-from dagster_airlift_core.model import AirflowAsset, Dag, DagRunRequest
+from dagster_airlift_core.model import AirflowAsset, Dag, DagRunRequest, TaskInstance
+from dagster_airlift_core.results import TaskEvent, TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
+from dagster_airlift_core.transforming import AirflowDefinitionsData, AssetEvent, EventTransformerFn
 from dagster_airlift_core.triggering import dag_triggering_assets
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "AirflowAsset",
     "AirflowAuthBackend",
     "AirflowBasicAuthBackend",
+    "AirflowDefinitionsData",
     "AirflowFilter",
     "AirflowInstance",
     "AirflowInstanceComponent",
@@ -42,14 +45,19 @@ __all__ = [
     "AirflowUnauthorized",
     "AirflowUnreachable",
     "AirliftError",
+    "AssetEvent",
     "Dag",
     "DagHandle",
     "DagRunRequest",
     "DagTrigger",
+    "EventTransformerFn",
     "HttpOptions",
     "MappingError",
     "SnapshotError",
+    "TaskEvent",
     "TaskHandle",
+    "TaskInstance",
+    "TaskResults",
     "assets_with_dag_mappings",
     "assets_with_multiple_task_mappings",
     "assets_with_task_mappings",

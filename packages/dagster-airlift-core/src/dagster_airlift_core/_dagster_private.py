@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+import sqlalchemy as db
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckKey,
@@ -21,20 +23,68 @@ from dagster._core.definitions.definitions_load_context import (  # noqa: TID251
     DefinitionsLoadType,
 )
 
+# Where the tags of events are stored: see `stored_events`.
+from dagster._core.storage.event_log.schema import AssetEventTagsTable  # noqa: TID251
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: TID251
+
 # The definitions are a record of Dagster's own; only this keeps what else is in them, known to us or not.
 from dagster_shared.record import replace
 
+from dagster_airlift_core.batches import batches
+
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
+_AT_ONCE = 100
+"""Databases limit the values of one question."""
 
 
-def has_event(instance: DagsterInstance, key: AssetKey, event_id: str) -> bool:
-    """Whether the event log of an asset holds an event whose data version is this id.
+def stored_events(
+    instance: DagsterInstance, wanted: Collection[tuple[AssetKey, str]]
+) -> frozenset[tuple[AssetKey, str]]:
+    """Return those pairs of asset and id for which the asset's event log holds an event with this data version.
 
-    `get_event_tags_for_asset` is a method of the public `DagsterInstance` without the public mark.
     Nothing public finds an event by a tag, and the data version is the one such tag with an index.
+    `get_event_tags_for_asset`, a method of the public `DagsterInstance` without the public mark, asks for one
+    at a time, which is 7 ms of CPU; storages that speak SQL can be asked for many at once.
     """
-    return bool(instance.get_event_tags_for_asset(key, {DATA_VERSION_TAG: event_id}))
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage) or not storage.has_table(AssetEventTagsTable.name):
+        return frozenset(
+            (key, event_id)
+            for key, event_id in wanted
+            if instance.get_event_tags_for_asset(key, {DATA_VERSION_TAG: event_id})
+        )
+    by_text = {key.to_string(): key for key, _ in wanted}
+    latest: dict[tuple[AssetKey, str], datetime] = {}
+    for some in batches(sorted(wanted, key=lambda pair: pair[1]), _AT_ONCE):
+        table = AssetEventTagsTable.c
+        query = (
+            db.select(table.asset_key, table.value, db.func.max(table.event_timestamp))
+            .where(table.asset_key.in_({key.to_string() for key, _ in some}))
+            .where(table.key == DATA_VERSION_TAG)
+            .where(table.value.in_({event_id for _, event_id in some}))
+            .group_by(table.asset_key, table.value)
+        )
+        with storage.index_connection() as connection:
+            found = connection.execute(query).fetchall()
+        latest |= {(by_text[text], event_id): at for text, event_id, at in found}
+    return frozenset(latest) - _wiped(storage, latest)
+
+
+def _wiped(
+    storage: SqlEventLogStorage, latest: Mapping[tuple[AssetKey, str], datetime]
+) -> frozenset[tuple[AssetKey, str]]:
+    """Return those of the events that came before their asset was wiped, which forgets them."""
+    if not latest:
+        return frozenset()
+    keys = list({key for key, _ in latest})
+    details = storage._get_assets_details(keys)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    wipes = {
+        key: datetime.fromtimestamp(of_key.last_wipe_timestamp, UTC).replace(tzinfo=None)
+        for key, of_key in zip(keys, details, strict=True)
+        if of_key and of_key.last_wipe_timestamp
+    }
+    return frozenset(pair for pair, at in latest.items() if pair[0] in wipes and at <= wipes[pair[0]])
 
 
 def latest_evaluations(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from dagster import AssetKey, AssetSpec, DefaultSensorStatus, Definitions
 
@@ -19,7 +20,9 @@ from dagster_airlift_core.mapping import claimed
 from dagster_airlift_core.model import AirflowAsset, Dag
 from dagster_airlift_core.peering import Choices, Peer, peered, specs_of
 from dagster_airlift_core.reading import Reading
+from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot
+from dagster_airlift_core.transforming import EventTransformerFn
 
 
 def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its own, all but one optional
@@ -36,6 +39,9 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
     task_assets: bool = False,
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None,
     trigger_dags: Iterable[str] | Mapping[str, DagTrigger] = (),
+    mapped_tasks: Literal["once", "each"] = "once",
+    task_results: TaskResults | None = None,
+    event_transformer_fn: EventTransformerFn | None = None,
 ) -> Definitions:
     """Peer an Airflow instance: an asset for each DAG, your mapped assets, and a sensor that observes.
 
@@ -68,6 +74,12 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         trigger_dags: DAG ids, or for each DAG id how it is run. Their DAG assets, and the specs that are mapped to
             no other DAG, can be materialized from Dagster: that triggers a run of the DAG and follows it. This
             needs the role User in Airflow.
+        mapped_tasks: Whether a dynamically mapped task is told of `once`, when all of its instances have ended,
+            or `each` of them is an event of its own.
+        task_results: Knows more precisely than Airflow what a finished task did to its assets.
+        event_transformer_fn: Called with the sensor's context, an `AirflowDefinitionsData`, and the events of one
+            finished task or DAG run; returns those that are stored instead. It is called again, each time the
+            sensor sees that end, about what it drops. An event that it raises on is set aside and tried again.
 
     Returns:
         Definitions with the DAG assets, everything in `defs`, the checks, and the sensor.
@@ -91,6 +103,9 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         task_assets=task_assets,
         airflow_asset_key_fn=airflow_asset_key_fn,
         triggers=triggers_of(trigger_dags),
+        mapped_tasks=mapped_tasks,
+        task_results=task_results,
+        event_transformer_fn=event_transformer_fn,
     )
     return peered(airflow_instance, defs or Definitions(), loaded, choices)
 

@@ -55,3 +55,7 @@ class AirflowPayloadError(AirflowApiError):
 
 class MappingError(AirliftError):
     """A mapping of assets to tasks or DAGs that cannot be meant."""
+
+
+class SetAside(Exception):
+    """One thing cannot be told of now, and everything else goes on; the message names it and says why."""

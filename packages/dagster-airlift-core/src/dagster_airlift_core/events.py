@@ -1,4 +1,4 @@
-"""From finished task instances and DAG runs to materializations with an identity of their own."""
+"""From what ended in Airflow to asset events with an identity of their own."""
 
 from __future__ import annotations
 
@@ -9,86 +9,127 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from dagster import AssetKey, AssetMaterialization, MetadataValue, TimestampMetadataValue
+from dagster import AssetKey, AssetMaterialization, AssetObservation, MetadataValue, TimestampMetadataValue
 
 from dagster_airlift_core._dagster_private import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from dagster_airlift_core._dialect import Links
-from dagster_airlift_core.model import ENDED_WELL, SUCCESS, DagRun, TaskInstance
+from dagster_airlift_core.model import ENDED, ENDED_WELL, FAILED, SUCCESS, DagRun, TaskInstance
 from dagster_airlift_core.wire import launch_key
 
 Metadata: TypeAlias = dict[str, str | int | float | MetadataValue[Any]]
 
 EFFECTIVE_TIMESTAMP = "dagster-airlift/effective-timestamp"
+EVENT_ID = "dagster-airlift/event-id"
+"""Metadata of the evaluation of a check, which has no tags."""
 
 
 @dataclass(frozen=True)
-class Success:
-    """Something that ended well in Airflow and materializes assets.
+class Ended:
+    """Something that came to its end in Airflow, well or not, as far as its assets are concerned.
 
     Args:
-        event_id: At most 64 characters; equal for the same success, whenever it is seen.
+        event_id: At most 64 characters; equal for the same end, whenever it is seen.
+        of: The task instance or DAG run; of a mapped task the instance that was the last.
         ended_at: When it ended by Airflow's clock, None where Airflow does not know.
         metadata: Metadata of each event.
-        run_id: DAG run id.
         launch_keys: One key for each Dagster run that may have done the work, none for DAG runs.
+        instances: The task instances that it consists of, none for DAG runs.
+        failure: What failed, as a sentence; None for a success.
     """
 
     event_id: str
+    of: TaskInstance | DagRun
     ended_at: datetime | None
     metadata: Metadata
-    run_id: str
     launch_keys: frozenset[str] = frozenset()
+    instances: tuple[TaskInstance, ...] = ()
+    failure: str | None = None
 
-    def materialization(self, key: AssetKey) -> AssetMaterialization:
-        """Return the event for one asset."""
-        return AssetMaterialization(
-            asset_key=key,
-            metadata=self.metadata,
-            tags={DATA_VERSION_TAG: self.event_id, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"},
+    @property
+    def name(self) -> str:
+        """Its name in a log."""
+        task = f".{self.of.task_id}" if isinstance(self.of, TaskInstance) else ""
+        return f"{self.of.dag_id}.{self.of.run_id}{task}"
+
+    def event(self, key: AssetKey) -> AssetMaterialization | AssetObservation:
+        """Return what it means for one asset: a success materialized it, a failure is observed."""
+        tags = {DATA_VERSION_TAG: self.event_id, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
+        if self.failure is None:
+            return AssetMaterialization(asset_key=key, metadata=self.metadata, tags=tags)
+        return AssetObservation(
+            asset_key=key, description=self.failure, metadata={**self.metadata, "State": FAILED}, tags=tags
         )
 
 
-def task_success(name: str, links: Links, instance: TaskInstance) -> Success:
-    """Return the success of a task instance that is not mapped."""
-    return Success(
-        event_id=_digest("task", name, instance.id),
+def task_ended(name: str, links: Links, instance: TaskInstance) -> Ended | None:
+    """Return the end of one task instance, None unless it succeeded or failed for good."""
+    if instance.state not in (SUCCESS, FAILED):
+        return None
+    has_failed = instance.state == FAILED
+    return Ended(
+        event_id=_digest("failed task" if has_failed else "task", name, instance.id),
+        of=instance,
         ended_at=instance.ended_at,
         metadata=_task_metadata(name, links, instance),
-        run_id=instance.run_id,
         launch_keys=frozenset({_launch_key(name, instance)}),
+        instances=(instance,),
+        failure=f"The task {instance.task_id} of the DAG {instance.dag_id} failed." if has_failed else None,
     )
 
 
-def mapped_task_success(name: str, links: Links, instances: Sequence[TaskInstance]) -> Success | None:
-    """Return the one success of a dynamically mapped task, None unless all its instances ended well.
+def mapped_task_ended(name: str, links: Links, instances: Sequence[TaskInstance]) -> Ended | None:
+    """Return the one end of a dynamically mapped task, None unless all of its instances have ended.
 
-    Skipped instances and those that a shorter expansion removed do not count, as long as one succeeded.
+    It succeeded when one succeeded and none failed: skipped instances and those that a shorter expansion
+    removed do not count. It failed when one failed.
     """
-    good = sorted((instance for instance in instances if instance.state == SUCCESS), key=lambda one: one.id)
-    if not good or any(instance.state not in ENDED_WELL for instance in instances):
+    if any(instance.state not in ENDED for instance in instances):
         return None
-    last = max(good, key=lambda one: (one.ended_at is not None, one.ended_at, one.map_index))
-    return Success(
-        event_id=_digest("mapped task", name, *(instance.id for instance in good)),
+    bad = [instance for instance in instances if instance.state == FAILED]
+    if not bad and any(instance.state not in ENDED_WELL for instance in instances):
+        return None
+    chosen = sorted(
+        bad or [one for one in instances if one.state == SUCCESS], key=lambda instance: instance.id
+    )
+    if not chosen:
+        return None
+    last = max(chosen, key=lambda one: (one.ended_at is not None, one.ended_at, one.map_index))
+    counts: Metadata = {"Mapped Instances": len(chosen)}
+    if bad:
+        counts = {"Mapped Instances": len(instances), "Failed Instances": len(bad)}
+    what = f"{len(bad)} of {len(instances)} instances of the task {last.task_id} of the DAG {last.dag_id} failed."
+    return Ended(
+        event_id=_digest("failed mapped task" if bad else "mapped task", name, *(one.id for one in chosen)),
+        of=last,
         ended_at=last.ended_at,
-        metadata={**_task_metadata(name, links, last), "Mapped Instances": len(good)},
-        run_id=last.run_id,
-        launch_keys=frozenset(_launch_key(name, instance) for instance in good),
+        metadata={**_task_metadata(name, links, last), **counts},
+        launch_keys=frozenset(_launch_key(name, instance) for instance in chosen),
+        instances=tuple(instances),
+        failure=what if bad else None,
     )
 
 
-def dag_success(name: str, links: Links, run: DagRun) -> Success:
-    """Return the success of a DAG run."""
+def dag_run_ended(name: str, links: Links, run: DagRun) -> Ended | None:
+    """Return the end of a DAG run, None unless it succeeded or failed."""
+    if run.state not in (SUCCESS, FAILED):
+        return None
+    has_failed = run.state == FAILED
     end = run.ended_at.isoformat() if run.ended_at else ""
-    return Success(
-        event_id=_digest("dag run", name, run.dag_id, run.run_id, end),
+    return Ended(
+        event_id=_digest("failed dag run" if has_failed else "dag run", name, run.dag_id, run.run_id, end),
+        of=run,
         ended_at=run.ended_at,
         metadata={
             **_metadata(name, links, run.dag_id, run.run_id),
             **_times(run.started_at, run.ended_at, run.duration),
         },
-        run_id=run.run_id,
+        failure=f"A run of the DAG {run.dag_id} failed." if has_failed else None,
     )
+
+
+def nth_id(event_id: str, number: int) -> str:
+    """Return the id of one of several events for the same asset, counted from 0."""
+    return _digest("event", event_id, str(number)) if number else event_id
 
 
 def _task_metadata(name: str, links: Links, instance: TaskInstance) -> Metadata:
@@ -96,6 +137,7 @@ def _task_metadata(name: str, links: Links, instance: TaskInstance) -> Metadata:
         **_metadata(name, links, instance.dag_id, instance.run_id),
         "Airflow Task ID": instance.task_id,
         "Try Number": instance.try_number,
+        **({"Marked by Hand": True} if instance.never_ran else {}),
         **({"Map Index": instance.map_index} if instance.is_mapped else {}),
         **({"Operator": instance.operator} if instance.operator else {}),
         "Task Logs": MetadataValue.url(links.task_instance(instance)),

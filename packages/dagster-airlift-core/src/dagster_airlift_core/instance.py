@@ -194,8 +194,8 @@ class AirflowInstance:
         """
         return self._dialect.order
 
-    def list_successful_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
-        """Return a page of the successful task instances of a window.
+    def list_ended_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
+        """Return a page of the task instances of a window that succeeded or failed.
 
         Args:
             window: Which ones.
@@ -207,8 +207,8 @@ class AirflowInstance:
         with self._knowing_pages():
             return self._dialect.task_instances(self._conversation.ask, window, page)
 
-    def list_successful_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
-        """Return a page of the successful DAG runs of a window.
+    def list_ended_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
+        """Return a page of the DAG runs of a window that succeeded or failed.
 
         Args:
             window: Which ones.

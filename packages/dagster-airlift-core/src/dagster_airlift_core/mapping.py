@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from functools import cached_property
 from typing import TypeAlias, TypeVar, cast
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec, JsonMetadataValue, MetadataValue
@@ -91,7 +92,7 @@ class AssetMapping:
         """Ids of the DAGs that have a mapped task, or are mapped themselves."""
         return frozenset(handle.dag_id for handle in (*self.tasks, *self.dags))
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Equal for equal mappings, in every process."""
         entries = sorted(

@@ -13,8 +13,11 @@ Row = TypeVar("Row")
 
 SUCCESS = "success"
 FAILED = "failed"
+"""A try that Airflow does not repeat; one that it does is `up_for_retry`."""
 ENDED_WELL = frozenset({SUCCESS, "skipped", "removed"})
 """States of a mapped task instance that do not keep its task from having succeeded."""
+ENDED = ENDED_WELL | {FAILED, "upstream_failed"}
+"""States of a mapped task instance in which nothing more happens."""
 
 NOT_MAPPED = -1
 
@@ -108,6 +111,11 @@ class TaskInstance:
     def is_mapped(self) -> bool:
         """Whether this is one of the instances of a dynamically mapped task."""
         return self.map_index > NOT_MAPPED
+
+    @property
+    def never_ran(self) -> bool:
+        """Whether Airflow has never tried it: then a person has given it the state that it has."""
+        return self.try_number == 0
 
     @property
     def duration(self) -> timedelta | None:

@@ -23,6 +23,7 @@ from dagster_airlift_core.automation import automation_of
 from dagster_airlift_core.checks import asset_checks, verdicts
 from dagster_airlift_core.dag_trigger import DagTrigger
 from dagster_airlift_core.drift import drift, drift_by_asset
+from dagster_airlift_core.endings import MappedTasks
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
@@ -31,8 +32,10 @@ from dagster_airlift_core.lineage import Edges, Lineage, lineage_order
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
 from dagster_airlift_core.model import AirflowAsset
-from dagster_airlift_core.sensor import airflow_sensor, sensor_name
-from dagster_airlift_core.triggering import TriggeredDags
+from dagster_airlift_core.results import TaskResults
+from dagster_airlift_core.sensor import Observer, airflow_sensor, sensor_name
+from dagster_airlift_core.transforming import AirflowDefinitionsData, EventTransformerFn
+from dagster_airlift_core.triggering import Executor, TriggeredDags
 
 _SHOWN = 20
 _log = logging.getLogger(__name__)
@@ -48,6 +51,9 @@ class Choices:
         task_assets: Whether each task is an asset as well.
         airflow_asset_key_fn: Chooses the key of an asset of Airflow; None for its whole URI.
         triggers: How those DAGs are run whose assets can be materialized from Dagster, by DAG id.
+        mapped_tasks: How dynamically mapped tasks are told of.
+        task_results: What may know more of a finished task than its state.
+        event_transformer_fn: What may change the events.
     """
 
     sensor_minimum_interval_seconds: int = 30
@@ -55,6 +61,9 @@ class Choices:
     task_assets: bool = False
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None
     triggers: Mapping[str, DagTrigger] = field(default_factory=dict[str, DagTrigger])
+    mapped_tasks: MappedTasks = "once"
+    task_results: TaskResults | None = None
+    event_transformer_fn: EventTransformerFn | None = None
 
 
 @dataclass(frozen=True)
@@ -217,16 +226,25 @@ def _composed(
     taken = {spec.key for spec in specs_of(yours)}
     ours = [spec for spec in ours if spec.key not in taken]
     outcomes = verdicts(airflow.name, loaded, drifted)
-    sensor = airflow_sensor(
+    all_specs = [*specs_of(yours), *ours]
+    observer = Observer(
         airflow=airflow,
         mapping=mapping,
-        order=lineage_order([*specs_of(yours), *ours]),
+        order=lineage_order(all_specs),
+        airflow_data=AirflowDefinitionsData.of(airflow, all_specs, mapping),
+        mapped_tasks=choices.mapped_tasks,
+        task_results=choices.task_results,
+        event_transformer_fn=choices.event_transformer_fn,
+    )
+    sensor = airflow_sensor(
+        observer,
         minimum_interval_seconds=choices.sensor_minimum_interval_seconds,
         default_status=choices.default_sensor_status,
         outcomes=outcomes,
     )
     checks = asset_checks(airflow.name, outcomes)
-    triggered = TriggeredDags(airflow, loaded.snapshot, choices.triggers)
+    executor = Executor(airflow, choices.mapped_tasks, choices.task_results)
+    triggered = TriggeredDags(executor, loaded.snapshot, choices.triggers)
     yours, assets = triggered.made_executable(yours, ours)
     return Definitions.merge(yours, Definitions(assets=assets, asset_checks=checks, sensors=[sensor]))
 

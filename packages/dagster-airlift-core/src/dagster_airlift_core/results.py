@@ -22,12 +22,14 @@ class TaskResults(Protocol):
     ) -> Sequence[TaskEvent] | None:
         """Return what a finished task did to the assets that are mapped to it.
 
-        It is asked once for each try that ended, well or not. Identity, partition and what Airflow says of the
-        try are added to what it returns.
+        It is asked for each try that ended, well or not, until all that it tells is stored, and within the time of a
+        tick: it has to answer in seconds. Identity and what Airflow says of the try are added to what it returns; of
+        two values with the same name, its own stays.
 
         Args:
             airflow: The Airflow instance, for what else it is to be asked.
-            instances: The finished try; for a dynamically mapped task all of its instances.
+            instances: The finished try; for a dynamically mapped task all of its instances, unless each of them is
+                told of.
             keys: Keys of the assets that are mapped to the task.
 
         Returns:
@@ -35,6 +37,7 @@ class TaskResults(Protocol):
             stands for all of its assets.
 
         Raises:
-            AirliftError: It cannot be told now. The task is set aside, named, and asked for again by the next sweep.
+            AirliftError: It cannot be told now. The task is set aside, named, and asked for again. So is one for which
+                anything else is raised, with the traceback in the log.
         """
         ...

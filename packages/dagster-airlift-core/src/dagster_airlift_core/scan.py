@@ -1,59 +1,60 @@
-"""One tick: read pages from where the cursor stands, turn successes into events, move the cursor."""
+"""One tick: read pages from where the cursor stands, turn what ended into events, move the cursor."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from logging import Logger
-from typing import Protocol
 
-from dagster import AssetKey, AssetMaterialization
+from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey
 
+from dagster_airlift_core.batches import batches
 from dagster_airlift_core.cursor import Cursor, Kind, Scan
-from dagster_airlift_core.errors import AirflowApiError, AirflowNotFound
-from dagster_airlift_core.events import Success, dag_success, mapped_task_success, task_success
-from dagster_airlift_core.handles import DagHandle, TaskHandle
+from dagster_airlift_core.endings import Endings, MappedTasks
+from dagster_airlift_core.errors import AirflowApiError, SetAside
+from dagster_airlift_core.event_log import EventLog
+from dagster_airlift_core.events import Ended
+from dagster_airlift_core.identity import Told
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
-from dagster_airlift_core.model import ENDED_WELL, SUCCESS, DagRun, Page, TaskInstance
+from dagster_airlift_core.memory import Memory
+from dagster_airlift_core.model import DagRun, Page, TaskInstance
+from dagster_airlift_core.recall import Candidate, Recall
+from dagster_airlift_core.results import TaskEvent, TaskResults
+from dagster_airlift_core.telling import Teller, Transform
 
-MAX_EVENTS = 200
+NO_NEW_PAGE_AT = 500
+MAX_EVENTS = 1000
+"""Events; Dagster's daemon stores them one by one, and meanwhile no other sensor of it has its turn."""
+AWAITED_FOR = timedelta(days=1)
 NO_NEW_PAGE_AFTER = 10.0
 NO_NEW_ROW_AFTER = 20.0
 """Seconds; a tick that takes more than 60 is cut by Dagster. One row is dealt with in any case."""
-MAX_MAPPED = 10_000
-AWAITED_FOR = timedelta(days=1)
+_LOOK_UP = 100
+"""Rows whose events are looked up at a time."""
 _SHOWN = 20
 _KINDS: tuple[Kind, ...] = ("recent", "sweep")
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _BAD_REQUEST = 400
 
 
-class EventLog(Protocol):
-    """What a tick must know about Dagster's own history."""
-
-    def has_event(self, key: AssetKey, event_id: str) -> bool:
-        """Whether an event with this id was stored for the asset."""
-        ...
-
-    def launched(self, launch_keys: Iterable[str]) -> frozenset[str]:
-        """Return those launch keys that a successful Dagster run carries."""
-        ...
-
-    def awaited(self, dag_run_id: str) -> frozenset[AssetKey]:
-        """Return the assets that a Dagster run will record itself: one that triggered the DAG run and goes on."""
-        ...
-
-
 @dataclass(frozen=True)
 class Observed:
-    """What a tick has to tell Dagster."""
+    """What a tick has to tell Dagster.
 
-    events: tuple[AssetMaterialization, ...]
+    Args:
+        events: What is new.
+        cursor: Where the next tick reads on.
+        summary: A line about it.
+        set_aside: What could not be told of, each with its reason.
+    """
+
+    events: tuple[TaskEvent, ...]
     cursor: Cursor
     summary: str
+    set_aside: tuple[str, ...] = ()
 
 
 @dataclass
@@ -66,6 +67,10 @@ class Tick:
         order: A number for each asset, larger than those of the assets it reads.
         events_of: Dagster's own history.
         log: The log of the tick.
+        mapped_tasks: How dynamically mapped tasks are told of.
+        results: What may know more of a finished task than its state.
+        transform: What may change the events.
+        memory: What earlier ticks of the same process found.
         clock: Seconds of a clock that never goes back.
     """
 
@@ -74,16 +79,35 @@ class Tick:
     order: Mapping[AssetKey, int]
     events_of: EventLog
     log: Logger
+    mapped_tasks: MappedTasks = "once"
+    results: TaskResults | None = None
+    transform: Transform | None = None
+    memory: Memory = field(default_factory=Memory)
     clock: Callable[[], float] = time.monotonic
 
-    _found: dict[tuple[AssetKey, str], tuple[datetime, AssetMaterialization]] = field(
-        default_factory=dict[tuple[AssetKey, str], tuple[datetime, AssetMaterialization]], init=False
+    _found: dict[tuple[AssetKey | AssetCheckKey, str], tuple[datetime, Told]] = field(
+        default_factory=dict[tuple[AssetKey | AssetCheckKey, str], tuple[datetime, Told]], init=False
     )
-    _groups: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]], init=False)
     _set_aside: dict[str, None] = field(default_factory=dict[str, None], init=False)
+    _done: set[str] = field(default_factory=set[str], init=False)
     _restarted: set[Kind] = field(default_factory=set[Kind], init=False)
     _now: datetime = field(default=_EARLIEST, init=False)
     _rows: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to know things."""
+        self._recall = Recall(self.events_of)
+        self._endings = Endings(self.airflow, self.mapping, self._recall, self.memory, self.mapped_tasks)
+        self._teller = Teller(
+            airflow=self.airflow,
+            known=self.order.keys(),
+            recall=self._recall,
+            memory=self.memory,
+            log=self.log,
+            set_aside=self._put_aside,
+            results=self.results,
+            transform=self.transform,
+        )
 
     def observe(self, cursor: Cursor) -> Observed:
         """Read on from the cursor until there is nothing left or the budget is spent.
@@ -99,7 +123,11 @@ class Tick:
                 until = (
                     started + NO_NEW_ROW_AFTER
                 )  # each pass gets a page of every tick, however slow they are
-                while (scan := cursor.scan(kind)) and not self._is_full and self.clock() <= until:
+                while (
+                    (scan := cursor.scan(kind))
+                    and len(self._found) < NO_NEW_PAGE_AT
+                    and self.clock() <= until
+                ):
                     cursor = cursor.with_scan(kind, self._step(kind, scan, started))
                     until = started + NO_NEW_PAGE_AFTER
         except AirflowApiError as error:
@@ -107,11 +135,7 @@ class Tick:
                 raise
             self.log.error("%s The tick keeps what it has; the next one reads on from there.", error)  # noqa: TRY400
         self._tell()
-        return Observed(self._events(), cursor, self._summary(cursor))
-
-    @property
-    def _is_full(self) -> bool:
-        return len(self._found) >= MAX_EVENTS
+        return Observed(self._events(), cursor, self._summary(cursor), tuple(self._set_aside))
 
     def _step(self, kind: Kind, scan: Scan, started: float) -> Scan | None:
         """Deal with one page, as far as the budget goes, and return where to read on."""
@@ -126,101 +150,77 @@ class Tick:
         self._set_aside.update({str(bad): None for bad in page.bad_rows})
         names = [_name(row) for row in page.rows]
         first = names.index(scan.after) + 1 if scan.after in names else 0
-        for row, name in zip(page.rows[first:], names[first:], strict=True):
-            if not self._take(row):
-                return scan
-            scan = scan.past_row(name)
-            if self.clock() - started > NO_NEW_ROW_AFTER:
-                return scan
+        for rows in batches(page.rows[first:], _LOOK_UP):
+            candidates = self._candidates(rows)
+            for row, candidate in zip(rows, candidates, strict=True):
+                if not self._take(row, candidate):
+                    return scan
+                scan = scan.past_row(_name(row))
+                if self.clock() - started > NO_NEW_ROW_AFTER:
+                    return scan
         return scan.past_page(page.next_page)
 
     def _page(self, scan: Scan) -> Page[TaskInstance] | Page[DagRun]:
-        read = (
-            self.airflow.list_successful_task_instances
-            if scan.stream == "tasks"
-            else self.airflow.list_successful_dag_runs
-        )
+        is_tasks = scan.stream == "tasks"
+        read = self.airflow.list_ended_task_instances if is_tasks else self.airflow.list_ended_dag_runs
         page = read(scan.window, scan.page)
         self._rows += page.received
         return page
 
-    def _take(self, row: TaskInstance | DagRun) -> bool:
+    def _candidates(self, rows: Sequence[TaskInstance | DagRun]) -> Sequence[Candidate | None]:
+        """Return what each row alone says ended, and look up at once what is known of all of them."""
+        candidates = [self._try(self._endings.of_row, row) for row in rows]
+        self._recall.prepare(candidate for candidate in candidates if candidate)
+        return candidates
+
+    def _take(self, row: TaskInstance | DagRun, candidate: Candidate | None) -> bool:
         """Collect the new events of a row; return whether there was room for all of them."""
-        if row.state != SUCCESS:
+        if isinstance(row, TaskInstance) and self._endings.is_one_of_several(row):
+            candidate = self._try(self._endings.of_mapped_task, row)
+        if candidate is None or self._collect(candidate):
             return True
-        if isinstance(row, DagRun):
-            keys = self.mapping.dags.get(DagHandle(row.dag_id), ())
-            if not keys:
-                self._set_aside[f"{row.dag_id}: no asset stands for this DAG, reload the code location"] = (
-                    None
-                )
-                return True
-            return self._collect(keys, dag_success(self.airflow.name, self.airflow.links, row))
-        keys = self.mapping.tasks.get(TaskHandle(row.dag_id, row.task_id), ())
-        if not keys:
-            return True
-        if not row.is_mapped:
-            return self._collect(keys, task_success(self.airflow.name, self.airflow.links, row))
-        return self._take_mapped(row, keys)
+        self._endings.again(row)
+        return False
 
-    def _take_mapped(self, row: TaskInstance, keys: Iterable[AssetKey]) -> bool:
-        group = (row.dag_id, row.run_id, row.task_id)
-        if group in self._groups:
-            return True
-        success = self._mapped_success(row)
-        if success and not self._collect(keys, success):
-            return False
-        self._groups.add(group)
-        return True
-
-    def _mapped_success(self, row: TaskInstance) -> Success | None:
-        """Ask for all instances of a mapped task, no further than the first that did not end well."""
-        instances: list[TaskInstance] = []
-        name = f"{row.dag_id}.{row.run_id}.{row.task_id}"
+    def _try(self, tell: Callable[..., Candidate | None], row: TaskInstance | DagRun) -> Candidate | None:
         try:
-            for page in self.airflow.instances_of_task(row.dag_id, row.run_id, row.task_id):
-                instances.extend(page.rows)
-                if page.bad_rows or len(instances) > MAX_MAPPED:
-                    self._set_aside[
-                        f"{name}: {len(page.bad_rows)} unreadable of {len(instances)} and more"
-                    ] = None
-                    return None
-                if any(instance.state not in ENDED_WELL for instance in page.rows):
-                    return None
-        except AirflowNotFound as error:
-            self._set_aside[f"{name}: {error}"] = None
+            return tell(row)
+        except SetAside as reason:
+            self._put_aside(str(reason))
             return None
-        return mapped_task_success(self.airflow.name, self.airflow.links, instances)
 
-    def _collect(self, keys: Iterable[AssetKey], success: Success) -> bool:
-        awaited = self._awaited(success)
-        new = [key for key in keys if key not in awaited and self._is_new(key, success.event_id)]
-        if (
-            new
-            and success.launch_keys
-            and self.events_of.launched(success.launch_keys) >= success.launch_keys
-        ):
+    def _put_aside(self, reason: str) -> None:
+        self._set_aside[reason] = None
+
+    def _collect(self, candidate: Candidate) -> bool:
+        keys, ended = candidate
+        if ended.event_id in self._done:
             return True
-        for key in new:
-            if self._is_full:
-                return False
-            event = success.materialization(key)
-            self._found[key, success.event_id] = (success.ended_at or _EARLIEST, event)
+        awaited = self._awaited(ended)
+        for told in self._teller.new_events([key for key in keys if key not in awaited], ended):
+            identity = (told.of, told.event_id)
+            if identity not in self._found:
+                if len(self._found) >= MAX_EVENTS:
+                    return False
+                self._found[identity] = (ended.ended_at or _EARLIEST, told)
+        self._done.add(ended.event_id)
         return True
 
-    def _awaited(self, success: Success) -> frozenset[AssetKey]:
+    def _awaited(self, ended: Ended) -> frozenset[AssetKey]:
         """Return what a Dagster run will record; one that goes on so long after its DAG run has died."""
-        is_old = success.ended_at is not None and self._now - success.ended_at > AWAITED_FOR
-        return frozenset() if is_old else self.events_of.awaited(success.run_id)
+        is_old = ended.ended_at is not None and self._now - ended.ended_at > AWAITED_FOR
+        return frozenset() if is_old else self.events_of.awaited(ended.of.run_id)
 
-    def _is_new(self, key: AssetKey, event_id: str) -> bool:
-        return (key, event_id) not in self._found and not self.events_of.has_event(key, event_id)
-
-    def _events(self) -> tuple[AssetMaterialization, ...]:
-        """Return the events by their end in Airflow, then upstream before downstream."""
+    def _events(self) -> tuple[TaskEvent, ...]:
+        """Return the events by their end in Airflow, then those of checks, then upstream before downstream."""
         last = len(self.order)
-        found = sorted(self._found.values(), key=lambda one: (one[0], self.order.get(one[1].asset_key, last)))
-        return tuple(event for _, event in found)
+
+        def place(found: tuple[datetime, Told]) -> tuple[datetime, bool, int]:
+            ended_at, told = found
+            is_check = isinstance(told.event, AssetCheckEvaluation)
+            return ended_at, not is_check, self.order.get(told.event.asset_key, last)
+
+        return tuple(told.event for _, told in sorted(self._found.values(), key=place))
 
     def _tell(self) -> None:
         if self._set_aside:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from dagster import (
     AssetKey,
-    DagsterInstance,
-    DagsterRunStatus,
     DefaultSensorStatus,
-    RunsFilter,
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
 )
 
-from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.checks import Verdict, untold
 from dagster_airlift_core.cursor import Cursor, CursorError
+from dagster_airlift_core.endings import MappedTasks
 from dagster_airlift_core.errors import AirflowApiError
+from dagster_airlift_core.event_log import DagsterEventLog
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
-from dagster_airlift_core.run_names import dagster_run_of
+from dagster_airlift_core.memory import Memory
+from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.scan import Tick
-from dagster_airlift_core.wire import LAUNCH_KEY_TAG
+from dagster_airlift_core.transforming import AirflowDefinitionsData, EventTransformerFn
 
 
 def sensor_name(instance: str) -> str:
@@ -33,34 +33,70 @@ def sensor_name(instance: str) -> str:
     return f"{dagster_name(instance)}__airflow_sensor"
 
 
-def airflow_sensor(
-    *,
-    airflow: AirflowInstance,
-    mapping: AssetMapping,
-    order: Mapping[AssetKey, int],
-    minimum_interval_seconds: int,
-    default_status: DefaultSensorStatus,
-    outcomes: Sequence[Verdict] = (),
-) -> SensorDefinition:
-    """Return the sensor that records in Dagster what succeeded in an Airflow instance.
-
-    When Airflow cannot be read, the tick fails with the reason and keeps its cursor: a red tick is
-    what one is alerted about, and the next one reads on from the same place.
+@dataclass(frozen=True)
+class Observer:
+    """What a sensor looks at, and how it tells of it.
 
     Args:
         airflow: The Airflow instance.
         mapping: Assets by task and DAG.
         order: A number for each asset, larger than those of the assets it reads.
+        airflow_data: What an event transformer is given.
+        mapped_tasks: How dynamically mapped tasks are told of.
+        task_results: What may know more of a finished task than its state.
+        event_transformer_fn: What may change the events.
+    """
+
+    airflow: AirflowInstance
+    mapping: AssetMapping
+    order: Mapping[AssetKey, int]
+    airflow_data: AirflowDefinitionsData
+    mapped_tasks: MappedTasks = "once"
+    task_results: TaskResults | None = None
+    event_transformer_fn: EventTransformerFn | None = None
+
+    _memory: Memory = field(default_factory=Memory, init=False)
+
+    def tick(self, context: SensorEvaluationContext) -> Tick:
+        """Return what looks at Airflow in one tick of the sensor."""
+        transform = self.event_transformer_fn
+        return Tick(
+            airflow=self.airflow,
+            mapping=self.mapping,
+            order=self.order,
+            events_of=DagsterEventLog(context.instance),
+            log=context.log,
+            mapped_tasks=self.mapped_tasks,
+            results=self.task_results,
+            transform=partial(transform, context, self.airflow_data) if transform else None,
+            memory=self._memory,
+        )
+
+
+def airflow_sensor(
+    observer: Observer,
+    *,
+    minimum_interval_seconds: int,
+    default_status: DefaultSensorStatus,
+    outcomes: Sequence[Verdict] = (),
+) -> SensorDefinition:
+    """Return the sensor that records in Dagster what ended in an Airflow instance.
+
+    When Airflow cannot be read, the tick fails with the reason and keeps its cursor: a red tick is
+    what one is alerted about, and the next one reads on from the same place.
+
+    Args:
+        observer: What it looks at, and how it tells of it.
         minimum_interval_seconds: Seconds between two ticks.
         default_status: Whether the sensor runs before anyone has switched it on.
         outcomes: What asset checks say; a tick tells what is new, also when Airflow cannot be read.
     """
+    instance = observer.airflow.name
 
-    def tick(context: SensorEvaluationContext) -> SensorResult:
-        log = DagsterEventLog(context.instance)
+    def evaluate(context: SensorEvaluationContext) -> SensorResult:
         news = untold(context.instance, outcomes)
         try:
-            observed = Tick(airflow, mapping, order, log, context.log).observe(_cursor(context, airflow.name))
+            observed = observer.tick(context).observe(_cursor(context, instance))
         except AirflowApiError as error:
             if not news:
                 raise
@@ -74,11 +110,11 @@ def airflow_sensor(
         )
 
     return SensorDefinition(
-        name=sensor_name(airflow.name),
-        evaluation_fn=tick,
+        name=sensor_name(instance),
+        evaluation_fn=evaluate,
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
-        description=f"Records what succeeded in the Airflow instance {airflow.name}.",
+        description=f"Records what ended in the Airflow instance {instance}.",
     )
 
 
@@ -95,32 +131,3 @@ def _cursor(context: SensorEvaluationContext, instance: str) -> Cursor:
             error,
         )
         return Cursor(instance)
-
-
-@dataclass(frozen=True)
-class DagsterEventLog:
-    """What a tick must know about the history of a Dagster instance."""
-
-    instance: DagsterInstance
-
-    def has_event(self, key: AssetKey, event_id: str) -> bool:
-        """Whether an event with this id was stored for the asset."""
-        return _dagster_private.has_event(self.instance, key, event_id)
-
-    def launched(self, launch_keys: Iterable[str]) -> frozenset[str]:
-        """Return those launch keys that a successful Dagster run carries."""
-        wanted = sorted(launch_keys)
-        found = self.instance.get_run_records(
-            RunsFilter(tags={LAUNCH_KEY_TAG: wanted}, statuses=[DagsterRunStatus.SUCCESS])
-        )
-        return frozenset(record.dagster_run.tags[LAUNCH_KEY_TAG] for record in found)
-
-    def awaited(self, dag_run_id: str) -> frozenset[AssetKey]:
-        """Return the assets that a Dagster run will record itself: one that triggered the DAG run and goes on."""
-        run_id = dagster_run_of(dag_run_id)
-        run = self.instance.get_run_by_id(run_id) if run_id else None
-        return (
-            frozenset()
-            if run is None or run.is_finished
-            else _dagster_private.planned(self.instance, run.run_id)
-        )

@@ -12,6 +12,7 @@ from typing import Any
 from dagster import (
     AssetExecutionContext,
     AssetKey,
+    AssetMaterialization,
     DagsterExecutionInterruptedError,
     DataVersion,
     Failure,
@@ -21,8 +22,9 @@ from dagster import (
 
 from dagster_airlift_core._dagster_private import tag_run
 from dagster_airlift_core.dag_trigger import DagTrigger
+from dagster_airlift_core.endings import MappedTasks
 from dagster_airlift_core.errors import AirflowApiError, AirflowNotFound, AirliftError
-from dagster_airlift_core.events import Success, dag_success, mapped_task_success, task_success
+from dagster_airlift_core.events import Ended, dag_run_ended, mapped_task_ended, task_ended
 from dagster_airlift_core.following import Following
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
@@ -30,6 +32,7 @@ from dagster_airlift_core.launching import Launch, NotStarted
 from dagster_airlift_core.mapping import Handle
 from dagster_airlift_core.model import FAILED, SUCCESS, DagRun, TaskInstance
 from dagster_airlift_core.patience import Patience
+from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.wire import DAG_ID_TAG, DAG_RUN_URL_TAG, INSTANCE_TAG
 
 MAX_LINES = 1000
@@ -48,6 +51,8 @@ class TriggeredStep:
         dag_id: DAG id.
         handles: What each asset is mapped to, tasks of the DAG or the DAG; upstream first.
         trigger: How the DAG is run.
+        mapped_tasks: How dynamically mapped tasks are told of.
+        task_results: What may know more of a finished task than its state.
     """
 
     context: AssetExecutionContext
@@ -55,6 +60,8 @@ class TriggeredStep:
     dag_id: str
     handles: Mapping[AssetKey, tuple[Handle, ...]]
     trigger: DagTrigger
+    mapped_tasks: MappedTasks = "once"
+    task_results: TaskResults | None = None
 
     _lines: int = field(default=0, init=False)
 
@@ -132,29 +139,48 @@ class TriggeredStep:
         for instance in instances:
             by_task[instance.task_id].append(instance)
         for key in [key for key in self.handles if key in self.context.selected_asset_keys]:
-            found = [self._success(handle, run, by_task) for handle in self.handles[key]]
-            good = [success for success in found if success]
-            if not good:
-                if run.state == SUCCESS:
-                    self.context.log.warning(_nothing_done(key, self.handles[key]))
-                continue
-            last = max(good, key=lambda success: success.ended_at or _EARLIEST)
-            yield MaterializeResult(
-                asset_key=key, metadata=last.metadata, data_version=DataVersion(last.event_id)
-            )
+            ends = [end for handle in self.handles[key] for end in self._ends(handle, run, by_task)]
+            good = [end for end in ends if end.failure is None and self._has_built(key, end)]
+            if good:
+                *others, last = sorted(good, key=lambda end: end.ended_at or _EARLIEST)
+                self._record(key, others)
+                yield MaterializeResult(
+                    asset_key=key, metadata=last.metadata, data_version=DataVersion(last.event_id)
+                )
+            elif run.state == SUCCESS:
+                self.context.log.warning(_nothing_done(key, self.handles[key]))
 
-    def _success(
+    def _ends(
         self, handle: Handle, run: DagRun, by_task: Mapping[str, Sequence[TaskInstance]]
-    ) -> Success | None:
-        """Return the very success that the sensor would see, so that it knows it when it comes to it."""
+    ) -> Sequence[Ended]:
+        """Return the very ends that the sensor would see, so that it knows them when it comes to them."""
         name, links = self.airflow.name, self.airflow.links
+        instances = by_task.get(handle.task_id, ()) if isinstance(handle, TaskHandle) else ()
         if not isinstance(handle, TaskHandle):
-            return dag_success(name, links, run) if run.state == SUCCESS else None
-        instances = by_task.get(handle.task_id, ())
-        if any(instance.is_mapped for instance in instances):
-            return mapped_task_success(name, links, instances)
-        good = [instance for instance in instances if instance.state == SUCCESS]
-        return task_success(name, links, good[0]) if good else None
+            ends = [dag_run_ended(name, links, run)]
+        elif self.mapped_tasks == "once" and any(instance.is_mapped for instance in instances):
+            ends = [mapped_task_ended(name, links, instances)]
+        else:
+            ends = [task_ended(name, links, instance) for instance in instances]
+        return [end for end in ends if end]
+
+    def _has_built(self, key: AssetKey, end: Ended) -> bool:
+        """Ask what knows more of a finished task than its state whether the asset was built."""
+        if self.task_results is None or not end.instances:
+            return True
+        events = self.task_results.events_of(self.airflow, end.instances, [key])
+        return events is None or any(
+            isinstance(event, AssetMaterialization) and event.asset_key == key for event in events
+        )
+
+    def _record(self, key: AssetKey, ends: Sequence[Ended]) -> None:
+        """Record what else materialized an asset: a step has one result for each."""
+        partition = self.context.partition_key if self.context.has_partition_key else None
+        for end in ends:
+            event = end.event(key)
+            self.context.log_event(
+                AssetMaterialization(key, metadata=event.metadata, tags=event.tags, partition=partition)
+            )
 
     def _failure(self, run: DagRun, instances: Sequence[TaskInstance]) -> Failure:
         links = self.airflow.links

@@ -19,11 +19,13 @@ from dagster import (
 
 from dagster_airlift_core._dagster_private import with_assets
 from dagster_airlift_core.dag_trigger import DEFAULT_TRIGGER, DagTrigger
+from dagster_airlift_core.endings import MappedTasks
 from dagster_airlift_core.handles import DagHandle, TaskHandle, dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.keys import dag_asset_key
 from dagster_airlift_core.lineage import lineage_order
 from dagster_airlift_core.mapping import Handle, MappingEntry, claimed, entries_of, handles_of, with_entries
+from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot
 from dagster_airlift_core.triggered_step import TriggeredStep
 
@@ -60,7 +62,7 @@ def dag_triggering_assets(
     """
     instance = airflow_instance.name
     mapped = [_mapped(claimed(spec, instance), instance, dag_id) for spec in specs]
-    return executable(airflow_instance, dag_id, mapped, trigger, name or step_name(instance, dag_id))
+    return Executor(airflow_instance).assets(dag_id, mapped, trigger, name or step_name(instance, dag_id))
 
 
 def step_name(instance: str, dag_id: str) -> str:
@@ -68,19 +70,36 @@ def step_name(instance: str, dag_id: str) -> str:
     return dagster_name(f"{instance}__trigger__{dag_id}")
 
 
-def executable(
-    airflow: AirflowInstance, dag_id: str, specs: Sequence[AssetSpec], trigger: DagTrigger, name: str
-) -> AssetsDefinition:
-    """Return assets whose step triggers the DAG; what is mapped to none of its tasks stands for the whole run."""
-    place = lineage_order(specs)
-    specs = sorted(specs, key=lambda spec: place[spec.key])
-    handles = {spec.key: _handles(spec, airflow.name, dag_id) for spec in specs}
+@dataclass(frozen=True)
+class Executor:
+    """Makes assets whose step triggers their DAG.
 
-    @multi_asset(name=name, specs=specs, can_subset=True)
-    def trigger_dag(context: AssetExecutionContext) -> Iterator["MaterializeResult[Any]"]:
-        yield from TriggeredStep(context, airflow, dag_id, handles, trigger).results()
+    Args:
+        airflow: The Airflow instance.
+        mapped_tasks: How dynamically mapped tasks are told of.
+        task_results: What may know more of a finished task than its state.
+    """
 
-    return trigger_dag
+    airflow: AirflowInstance
+    mapped_tasks: MappedTasks = "once"
+    task_results: TaskResults | None = None
+
+    def assets(
+        self, dag_id: str, specs: Sequence[AssetSpec], trigger: DagTrigger, name: str
+    ) -> AssetsDefinition:
+        """Return the assets; what is mapped to none of the tasks stands for the whole run."""
+        place = lineage_order(specs)
+        specs = sorted(specs, key=lambda spec: place[spec.key])
+        handles = {spec.key: _handles(spec, self.airflow.name, dag_id) for spec in specs}
+
+        @multi_asset(name=name, specs=specs, can_subset=True)
+        def trigger_dag(context: AssetExecutionContext) -> Iterator["MaterializeResult[Any]"]:
+            step = TriggeredStep(
+                context, self.airflow, dag_id, handles, trigger, self.mapped_tasks, self.task_results
+            )
+            yield from step.results()
+
+        return trigger_dag
 
 
 def _mapped(spec: AssetSpec, instance: str, dag_id: str) -> AssetSpec:
@@ -99,12 +118,12 @@ class TriggeredDags:
     """DAGs whose assets can be materialized from Dagster.
 
     Args:
-        airflow: The Airflow instance.
+        executor: Makes their assets.
         snapshot: What Airflow has, None where that is not known.
         triggers: How each of the DAGs is run, by DAG id.
     """
 
-    airflow: AirflowInstance
+    executor: Executor
     snapshot: AirflowSnapshot | None
     triggers: Mapping[str, DagTrigger]
 
@@ -135,7 +154,7 @@ class TriggeredDags:
 
     def _dag_of(self, spec: AssetSpec) -> str | None:
         """Return the DAG that a run of the asset is a run of, None for none of them."""
-        instance = self.airflow.name
+        instance = self.executor.airflow.name
         own = next((dag_id for dag_id in self.triggers if spec.key == dag_asset_key(instance, dag_id)), None)
         if own is not None:
             return own
@@ -167,14 +186,9 @@ class TriggeredDags:
             else:
                 group.append(spec)
         for number, (_, found) in enumerate(groups, start=1):
-            name = step_name(self.airflow.name, dag_id)
-            yield executable(
-                self.airflow,
-                dag_id,
-                found,
-                self.triggers[dag_id],
-                name if number == 1 else f"{name}__{number}",
-            )
+            name = step_name(self.executor.airflow.name, dag_id)
+            name = name if number == 1 else f"{name}__{number}"
+            yield self.executor.assets(dag_id, found, self.triggers[dag_id], name)
 
     def _warn_of_missing(self) -> None:
         known = self.snapshot.dags if self.snapshot else self.triggers
@@ -182,6 +196,6 @@ class TriggeredDags:
         if missing:
             _log.warning(
                 "Airflow instance %r has no DAG %s, which `trigger_dags` names. Look for what was renamed or deleted.",
-                self.airflow.name,
+                self.executor.airflow.name,
                 ", ".join(missing),
             )

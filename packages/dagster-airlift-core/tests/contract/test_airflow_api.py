@@ -93,7 +93,7 @@ def instances(server: Server, window: Window) -> list[TaskInstance]:
     rows: list[TaskInstance] = []
     token: str | None = None
     while True:
-        page = airflow.list_successful_task_instances(window, token)
+        page = airflow.list_ended_task_instances(window, token)
         assert not page.bad_rows
         rows += page.rows
         token = page.next_page
@@ -106,7 +106,7 @@ def runs(server: Server, window: Window) -> list[DagRun]:
     rows: list[DagRun] = []
     token: str | None = None
     while True:
-        page = airflow.list_successful_dag_runs(window, token)
+        page = airflow.list_ended_dag_runs(window, token)
         assert not page.bad_rows
         rows += page.rows
         token = page.next_page
@@ -217,15 +217,18 @@ def test_the_source_of_a_dag_is_its_text(server: Server) -> None:
         server.airflow.dag_source("no_such_dag")
 
 
-def test_only_successes_are_listed_although_there_are_others(server: Server) -> None:
-    tasks = instances(server, server.everything)
+def test_only_what_succeeded_or_failed_is_listed_and_all_of_it(server: Server) -> None:
+    tasks = [row for row in instances(server, server.everything) if row.dag_id.startswith("contract")]
+    found = [row for row in runs(server, server.everything) if row.dag_id.startswith("contract")]
 
-    assert {row.state for row in tasks} == {"success"}
-    assert {row.task_id for row in tasks if row.dag_id == "contract_fails"} == {"good"}
-    found = runs(server, server.everything)
-    assert {row.state for row in found} == {"success"}
-    assert "contract_fails" not in {row.dag_id for row in found}
-    assert len([row for row in found if row.dag_id == "contract"]) == 2
+    assert {(row.task_id, row.state) for row in tasks if row.dag_id == "contract_fails"} == {
+        ("good", "success"),
+        ("bad", "failed"),
+    }
+    assert {row.state for row in tasks if row.dag_id == "contract"} == {"success"}
+    assert [row.state for row in found if row.dag_id == "contract"] == ["success"] * 2
+    assert {row.state for row in found if row.dag_id == "contract_fails"} == {"failed"}
+    assert not any(row.never_ran for row in tasks)
 
 
 def test_every_success_is_listed_once_with_an_identity_of_its_own(server: Server) -> None:
@@ -240,9 +243,9 @@ def test_every_success_is_listed_once_with_an_identity_of_its_own(server: Server
 def test_a_page_is_the_same_when_it_is_read_again(server: Server) -> None:
     airflow, window = server.airflow, server.everything
 
-    first = airflow.list_successful_task_instances(window, None)
+    first = airflow.list_ended_task_instances(window, None)
 
-    assert airflow.list_successful_task_instances(window, None).rows == first.rows
+    assert airflow.list_ended_task_instances(window, None).rows == first.rows
 
 
 def test_nothing_was_changed_in_the_future(server: Server) -> None:
@@ -260,7 +263,7 @@ def test_no_run_that_was_due_lately_is_left_out(server: Server) -> None:
 
 
 def test_a_page_token_that_is_none_is_a_bad_request(server: Server) -> None:
-    for read in (server.airflow.list_successful_task_instances, server.airflow.list_successful_dag_runs):
+    for read in (server.airflow.list_ended_task_instances, server.airflow.list_ended_dag_runs):
         with pytest.raises(AirflowApiError) as caught:
             read(server.everything, "garbage!")
 

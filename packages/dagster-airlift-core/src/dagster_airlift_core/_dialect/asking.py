@@ -12,6 +12,8 @@ from dagster_airlift_core.model import DagRunRequest
 Query: TypeAlias = list[tuple[str, str]]
 
 PAGE = ("limit", "100")
+ENDED: Query = [("state", "success"), ("state", "failed")]
+"""What a scan asks for; it is a part of the name of a dialect's order."""
 _MEANS_MORE = frozenset("|\\~")
 
 

@@ -81,11 +81,11 @@ class Dialect(Protocol):
         ...
 
     def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
-        """Ask for a page of the successful task instances of a window, in every DAG."""
+        """Ask for a page of the task instances of a window that succeeded or failed, in every DAG."""
         ...
 
     def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
-        """Ask for a page of the successful DAG runs of a window, in every DAG."""
+        """Ask for a page of the DAG runs of a window that succeeded or failed, in every DAG."""
         ...
 
     def instances_of_task(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dagster_airlift_core._dialect import reading
-from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern, send, wanted
+from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask, UnknownPage
 from dagster_airlift_core._dialect.slices import all_of, page_of
 from dagster_airlift_core._transport import Answer
@@ -37,7 +37,7 @@ class VersionOne:
     """
 
     api = API
-    order = "v1/updated_at"
+    order = "v1/updated_at success failed"
 
     def may_be_expired(self, answer: Answer) -> bool:
         """Tell whether new credentials may help; a missing permission cannot be told from an old session."""
@@ -70,20 +70,20 @@ class VersionOne:
         return ask(get(API, "dagSources", token), reading.source)
 
     def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
-        """Ask for the successful task instances of the next span of a window, in every DAG."""
+        """Ask for the task instances of the next span of a window that succeeded or failed, in every DAG."""
 
         def between(span: Query) -> Page[TaskInstance]:
-            query = [("state", "success"), *span]
+            query = [*ENDED, *span]
             request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=query)
             return ask(request, lambda payload: _counted(reading.numbered_task_instances_page(payload)))
 
         return page_of(between, window.since, page, limit=_MANY, name=lambda row: row.id)
 
     def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
-        """Ask for the successful DAG runs of the next span of a window, in every DAG."""
+        """Ask for the DAG runs of the next span of a window that succeeded or failed, in every DAG."""
 
         def between(span: Query) -> Page[DagRun]:
-            query = [("state", "success"), ("order_by", "id"), *span]
+            query = [*ENDED, ("order_by", "id"), *span]
             request = get(API, "dags", "~", "dagRuns", query=query)
             return ask(request, lambda payload: _counted(reading.dag_runs_page(payload)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from dagster_airlift_core._dialect import reading
-from dagster_airlift_core._dialect.asking import PAGE, Query, flag, get, pattern, send, wanted
+from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask
 from dagster_airlift_core._dialect.refusals import detail
 from dagster_airlift_core._transport import Answer
@@ -29,7 +29,7 @@ class VersionTwo:
     """Keyset pages by id for what is scanned, offsets for what is listed."""
 
     api = API
-    order = "v2/id"
+    order = "v2/id success failed"
 
     def may_be_expired(self, answer: Answer) -> bool:
         """Tell whether a new token may help; every other 403 is a missing permission."""
@@ -62,12 +62,12 @@ class VersionTwo:
         return ask(get(API, "dagSources", dag_id), reading.source)
 
     def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
-        """Ask for a page of the successful task instances of a window, in every DAG."""
+        """Ask for a page of the task instances of a window that succeeded or failed, in every DAG."""
         request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=_scan(window, page))
         return ask(request, reading.task_instances_page)
 
     def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
-        """Ask for a page of the successful DAG runs of a window, in every DAG."""
+        """Ask for a page of the DAG runs of a window that succeeded or failed, in every DAG."""
         return ask(get(API, "dags", "~", "dagRuns", query=_scan(window, page)), reading.dag_runs_page)
 
     def instances_of_task(
@@ -118,4 +118,4 @@ def _keyset(page: str | None) -> Query:
 
 def _scan(window: Window, page: str | None) -> Query:
     due = [("run_after_gte", window.run_after.isoformat())] if window.run_after else []
-    return [("state", "success"), ("updated_at_gte", window.since.isoformat()), *due, *_keyset(page)]
+    return [*ENDED, ("updated_at_gte", window.since.isoformat()), *due, *_keyset(page)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dagster import (
     AssetKey,
     AssetMaterialization,
+    AssetObservation,
     DagsterInstance,
     Definitions,
     build_sensor_context,
@@ -54,3 +55,12 @@ class SensorDaemon:
         """
         records = self.instance.fetch_materializations(AssetKey.from_user_string(key), limit=1000).records
         return [record.asset_materialization for record in records if record.asset_materialization]
+
+    def observations(self, key: str) -> Sequence[AssetObservation]:
+        """Return the stored observations of an asset, latest first.
+
+        Args:
+            key: Asset key with slashes.
+        """
+        records = self.instance.fetch_observations(AssetKey.from_user_string(key), limit=1000).records
+        return [record.asset_observation for record in records if record.asset_observation]

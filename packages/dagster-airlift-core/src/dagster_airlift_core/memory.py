@@ -1,0 +1,40 @@
+"""What the process of a sensor remembers from one tick to the next; losing it costs questions, nothing else."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from dagster_airlift_core.model import TaskInstance
+
+MAX_REMEMBERED = 50_000
+
+
+@dataclass
+class Memory:
+    """Remembers as what a dynamically mapped task ended, and of what nothing is left to tell."""
+
+    _ended: OrderedDict[tuple[str, str | None], str] = field(
+        default_factory=OrderedDict[tuple[str, str | None], str], init=False
+    )
+    _settled: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None], init=False)
+
+    def ended_as(self, instance: TaskInstance) -> str | None:
+        """Return the id of the event of the mapped task of which this was an instance, in this state, if known."""
+        return self._ended.get((instance.id, instance.state))
+
+    def remember(self, instance: TaskInstance, event_id: str) -> None:
+        """Keep in mind as what the mapped task of an instance ended."""
+        self._ended[instance.id, instance.state] = event_id
+        while len(self._ended) > MAX_REMEMBERED:
+            self._ended.popitem(last=False)
+
+    def is_settled(self, event_id: str) -> bool:
+        """Whether it is known that nothing is left to tell of what ended, though not all its assets have an event."""
+        return event_id in self._settled
+
+    def settle(self, event_id: str) -> None:
+        """Keep in mind that nothing is left to tell of what ended."""
+        self._settled[event_id] = None
+        while len(self._settled) > MAX_REMEMBERED:
+            self._settled.popitem(last=False)
