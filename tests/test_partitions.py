@@ -27,8 +27,11 @@ from airflow.providers.dagster.client import DagsterAddress, DagsterClient
 from airflow.providers.dagster.exceptions import InvalidPartition
 from airflow.providers.dagster.partition_keys import PartitionCheck
 from airflow.providers.dagster.partition_questions import NO_PARTITION, PartitionQuestion
+from airflow.providers.dagster.partitions import PARTITION_SOURCES, choose_partition, partition_tags
 from airflow.providers.dagster.patience import Patience
 from airflow.providers.dagster.testing import FakeClock, FakeDagster
+from dagster_airlift_core import partitions as observed
+from dagster_airlift_core.model import DagRun
 
 ZONES = (
     *("UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns"),
@@ -223,3 +226,79 @@ def test_every_static_key_is_found_and_no_other(
         asset = ask_for(check, "static", question)
         with pytest.raises(InvalidPartition, match="has no partition 'k'"):
             check.given([asset], "k")
+
+
+RUNS = st.fixed_dictionaries(
+    {
+        "hours": st.sampled_from([None, 0, 0, 1, 24, 168]),
+        "due_after": st.sampled_from([0, 0, 3600, 90000]),
+        "partition_key": st.sampled_from([None, None, None, "2026-03-01", "2026-03-01-00:00", "eu"]),
+        "has_date": st.booleans(),
+    }
+)
+
+
+def run_at(at: datetime, facts: dict[str, Any]) -> DagRun:
+    interval = None if facts["hours"] is None else (at, at + timedelta(hours=facts["hours"]))
+    return DagRun(
+        *("etl", "r1", "success", None, None),
+        logical_date=at if interval else None,
+        data_interval_start=interval[0] if interval else None,
+        data_interval_end=interval[1] if interval else None,
+        run_after=at + timedelta(seconds=facts["due_after"]),
+        partition_key=facts["partition_key"],
+        partition_date=at if facts["partition_key"] and facts["has_date"] else None,
+    )
+
+
+def context_of(run: DagRun) -> dict[str, Any]:
+    """Return what Airflow gives to a task of the run: what the run does not have is not in it."""
+    names = ("logical_date", "data_interval_start", "data_interval_end", "partition_key", "partition_date")
+    return {"dag_run": run} | {name: getattr(run, name) for name in names if getattr(run, name) is not None}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    case=CASES,
+    quarters=st.integers(-60 * 96, 60 * 96),
+    seconds=st.sampled_from([0, 0, 1, -1]),
+    facts=RUNS,
+    source=st.sampled_from(PARTITION_SOURCES),
+)
+@example(
+    HOURLY,
+    13 * 96 + 24,
+    0,
+    {"hours": 0, "due_after": 0, "partition_key": None, "has_date": False},
+    "run_after",
+)
+def test_a_proxied_task_and_an_observed_one_of_one_run_have_the_same_partition(
+    dagster: FakeDagster,
+    check: PartitionCheck,
+    case: Case,
+    quarters: int,
+    seconds: int,
+    facts: dict[str, Any],
+    source: observed.PartitionSource,
+) -> None:
+    run = run_at(case.week + timedelta(minutes=15 * quarters, seconds=seconds), facts)
+    choice = choose_partition(context_of(run), partition_key=None, source=source)
+    dagster.add_asset("daily", partitions=RealPartitions(timed(case)))
+    asset = ask_for(check, "daily", choice.question)
+
+    placement = observed.place(run, timed(case), source)
+
+    if (
+        choice.moment is None and not choice.key
+    ):  # such a task fails on the Airflow side, and asks for `run_after`
+        choice = choose_partition(context_of(run), partition_key=None, source="run_after")
+        asset = ask_for(check, "daily", choice.question)
+    try:
+        key = partition_tags([asset], choice, check)["dagster/partition"]
+    except InvalidPartition:
+        key = None
+    assert placement.key == key
+
+
+def test_both_sides_know_the_same_moments_of_a_run() -> None:
+    assert observed.PARTITION_SOURCES == PARTITION_SOURCES

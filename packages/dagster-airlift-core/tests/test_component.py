@@ -24,6 +24,7 @@ MORE = """
 filter: {airflow_tags: [a], owners: [airflow], paused: false}
 default_sensor_status: STOPPED
 task_assets: true
+partition_source: run_after
 """
 
 
@@ -43,6 +44,7 @@ def test_yaml_says_the_same_as_the_arguments() -> None:
     assert read.filter == AirflowFilter(airflow_tags=["a"], owners=["airflow"], paused=False)
     assert read.default_sensor_status == "STOPPED"
     assert read.task_assets
+    assert read.partition_source == "run_after"
 
 
 @pytest.mark.parametrize(

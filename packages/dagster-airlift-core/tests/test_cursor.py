@@ -30,14 +30,14 @@ def test_the_first_cursor_sweeps_two_days() -> None:
     assert cursor.recent.window.run_after == NOW - OVERLAP - HORIZON
 
 
-def test_a_pass_reads_tasks_then_runs_and_then_sets_the_watermark() -> None:
+def test_a_pass_reads_tasks_then_runs_then_events_of_assets_and_then_sets_the_watermark() -> None:
     cursor = Cursor("prod").begun(NOW, MAPPING, ORDER)
     seen = []
     while scan := cursor.recent:
         seen.append(scan.stream)
         cursor = cursor.with_scan("recent", scan.past_page(None))
 
-    assert seen == ["tasks", "runs"]
+    assert seen == ["tasks", "runs", "assets"]
     assert cursor.watermark == NOW
 
 

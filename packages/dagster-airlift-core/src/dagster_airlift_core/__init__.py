@@ -23,7 +23,7 @@ from dagster_airlift_core.mapping import (
     assets_with_multiple_task_mappings,
     assets_with_task_mappings,
 )
-from dagster_airlift_core.model import AirflowAsset, Dag, DagRunRequest, TaskInstance
+from dagster_airlift_core.model import AirflowAsset, Dag, DagRun, DagRunRequest, TaskInstance
 from dagster_airlift_core.results import TaskEvent, TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
 from dagster_airlift_core.transforming import AirflowDefinitionsData, AssetEvent, EventTransformerFn
@@ -48,6 +48,7 @@ __all__ = [
     "AssetEvent",
     "Dag",
     "DagHandle",
+    "DagRun",
     "DagRunRequest",
     "DagTrigger",
     "EventTransformerFn",

@@ -15,6 +15,7 @@ from dagster import (
     DagsterEventType,
     DagsterInstance,
     Definitions,
+    TimeWindowPartitionsDefinition,
 )
 
 # Nothing public tells a process that runs a step what the code server had read when it loaded.
@@ -34,6 +35,7 @@ from dagster_airlift_core.batches import batches
 
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
+DIMENSION_TAG_PREFIX = "dagster/partition/"
 _AT_ONCE = 100
 """Databases limit the values of one question."""
 
@@ -111,6 +113,30 @@ def planned(instance: DagsterInstance, run_id: str) -> frozenset[AssetKey]:
     logs = instance.all_logs(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
     keys = [entry.dagster_event.asset_key for entry in logs if entry.dagster_event]
     return frozenset(key for key in keys if key)
+
+
+def key_at(partitions: TimeWindowPartitionsDefinition, at: float) -> str:
+    """Return the key of the last window that had begun at a moment, whether or not the definition goes so far.
+
+    A method of a public class without the public mark. Nothing public goes from a moment to a key.
+
+    Args:
+        partitions: The definition.
+        at: Seconds since the epoch.
+    """
+    return partitions.get_partition_key_for_timestamp(at)
+
+
+def key_ended_at(partitions: TimeWindowPartitionsDefinition, moment: datetime) -> str:
+    """Return the key of the last window that had ended at a moment, whether or not the definition goes so far.
+
+    Args:
+        partitions: The definition.
+        moment: The moment.
+    """
+    window = partitions.get_prev_partition_window(moment, respect_bounds=False)
+    assert window is not None  # noqa: S101 - there always is one before, where bounds do not count
+    return key_at(partitions, window.start.timestamp())
 
 
 def free_state_key(key: str) -> str:

@@ -47,6 +47,11 @@ class AirflowAssets:
                 found[key].append(asset)
         return cls(source, dict(found))
 
+    @property
+    def uris(self) -> Mapping[str, AssetKey]:
+        """The key of each asset, by URI."""
+        return {asset.uri: key for key, assets in self.by_key.items() for asset in assets}
+
     def entries(self, key: AssetKey) -> tuple[MappingEntry, ...]:
         """Return the mapping of an asset to the tasks that produce it."""
         if key not in self.by_key:

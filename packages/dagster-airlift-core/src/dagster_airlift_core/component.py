@@ -31,6 +31,7 @@ from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.filters import EVERYTHING
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.loading import Loaded
+from dagster_airlift_core.partitions import PartitionSource
 from dagster_airlift_core.peering import Choices, peered
 from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.snapshot import SnapshotError
@@ -58,6 +59,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
         sensor_minimum_interval_seconds: Seconds between two looks at Airflow.
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
         task_assets: Whether each task is an asset as well.
+        partition_source: Which moment of a DAG run names the partition of partitioned assets.
         defs_state: Where the state is kept.
     """
 
@@ -69,6 +71,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
     sensor_minimum_interval_seconds: int = 30
     default_sensor_status: Literal["RUNNING", "STOPPED"] = "RUNNING"
     task_assets: bool = False
+    partition_source: PartitionSource = "data_interval_start"
     defs_state: ResolvedDefsStateConfig = field(default_factory=DefsStateConfigArgs.local_filesystem)
 
     def __post_init__(self) -> None:
@@ -135,6 +138,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
             sensor_minimum_interval_seconds=self.sensor_minimum_interval_seconds,
             default_sensor_status=DefaultSensorStatus(self.default_sensor_status),
             task_assets=self.task_assets,
+            partition_source=self.partition_source,
         )
         return peered(self._airflow, yours, loaded, choices)
 

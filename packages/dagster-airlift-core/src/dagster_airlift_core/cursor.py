@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from dagster_airlift_core.model import Window
 
@@ -21,7 +21,9 @@ SWEEP_SPAN = timedelta(hours=48)
 HORIZON = timedelta(days=7)
 """Between two sweeps, only runs due within this time before the window are read: that has an index."""
 
-Stream: TypeAlias = Literal["tasks", "runs"]
+Stream: TypeAlias = Literal["tasks", "runs", "assets"]
+STREAMS: tuple[Stream, ...] = get_args(Stream)
+"""In this order."""
 Kind: TypeAlias = Literal["recent", "sweep"]
 
 
@@ -31,7 +33,7 @@ class CursorError(ValueError):
 
 @dataclass(frozen=True)
 class Scan:
-    """One pass over what changed, task instances first, then DAG runs; it may take several ticks.
+    """One pass over what changed: task instances, DAG runs, events of assets; it may take several ticks.
 
     Args:
         window: Filters of the pass, the same for all of its pages.
@@ -57,7 +59,8 @@ class Scan:
         """Return the pass at its next page, None when that was the last one of all."""
         if next_page is not None:
             return replace(self, page=next_page, after=None)
-        return replace(self, stream="runs", page=None, after=None) if self.stream == "tasks" else None
+        later = STREAMS[STREAMS.index(self.stream) + 1 :]
+        return replace(self, stream=later[0], page=None, after=None) if later else None
 
     def restarted(self) -> Scan:
         """Return the pass at the first page of what it is reading."""
@@ -187,6 +190,7 @@ def _scan_json(scan: Scan | None) -> Mapping[str, object] | None:
     return {
         "since": _text(scan.window.since),
         "run_after": _text(scan.window.run_after),
+        **({"until": _text(scan.window.until)} if scan.window.until else {}),
         "as_of": _text(scan.as_of),
         "stream": scan.stream,
         "page": scan.page,
@@ -199,9 +203,9 @@ def _scan(fields: Any) -> Scan | None:  # noqa: ANN401 - JSON of a cursor, check
     if fields is None:
         return None
     stream: object = fields["stream"]
-    if stream not in ("tasks", "runs"):
+    if stream not in STREAMS:
         raise ValueError(f"stream is {stream!r}")
-    window = Window(_known(fields["since"]), _instant(fields["run_after"]))
+    window = Window(_known(fields["since"]), _instant(fields["run_after"]), _instant(fields.get("until")))
     scan = Scan(window, _known(fields["as_of"]), stream)
     order = _optional(fields["order"]) or ""
     return replace(scan, page=_optional(fields["page"]), after=_optional(fields["after"]), order=order)

@@ -18,6 +18,7 @@ from dagster_airlift_core.loading import Loaded, load
 from dagster_airlift_core.mappable import MappableAsset
 from dagster_airlift_core.mapping import claimed
 from dagster_airlift_core.model import AirflowAsset, Dag
+from dagster_airlift_core.partitions import PartitionKeyFn, PartitionSource
 from dagster_airlift_core.peering import Choices, Peer, peered, specs_of
 from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.results import TaskResults
@@ -39,6 +40,8 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
     task_assets: bool = False,
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None,
     trigger_dags: Iterable[str] | Mapping[str, DagTrigger] = (),
+    partition_source: PartitionSource = "data_interval_start",
+    partition_key_fn: PartitionKeyFn | None = None,
     mapped_tasks: Literal["once", "each"] = "once",
     task_results: TaskResults | None = None,
     event_transformer_fn: EventTransformerFn | None = None,
@@ -74,6 +77,11 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         trigger_dags: DAG ids, or for each DAG id how it is run. Their DAG assets, and the specs that are mapped to
             no other DAG, can be materialized from Dagster: that triggers a run of the DAG and follows it. This
             needs the role User in Airflow.
+        partition_source: Which moment of a DAG run names the partition of partitioned assets, where Airflow's own
+            partition key does not: `data_interval_start`, `data_interval_end`, `logical_date` or `run_after`. The
+            one that `proxying_to_dagster` is given, so that proxied and observed tasks agree.
+        partition_key_fn: Names the partition of an asset that a DAG run is for, None for none, instead of these
+            rules. What it raises sets the event aside: it is asked again by the next pass over the last two days.
         mapped_tasks: Whether a dynamically mapped task is told of `once`, when all of its instances have ended,
             or `each` of them is an event of its own.
         task_results: Knows more precisely than Airflow what a finished task did to its assets.
@@ -86,23 +94,19 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
 
     Raises:
         MappingError: The mapping metadata of an asset is not of the form that we write.
+        ValueError: There is no such `partition_source`.
     """
-    if snapshot:
-        loaded = Loaded(snapshot)
-    else:
-        reading = Reading(
-            airflow=airflow_instance,
-            only=retrieval_filter or EVERYTHING,
-            selects=dag_selector_fn,
-            with_sources=bool(source_code_retrieval_enabled),
-        )
-        loaded = load(reading, Path(snapshot_path) if snapshot_path else None)
+    only, with_sources = retrieval_filter or EVERYTHING, bool(source_code_retrieval_enabled)
+    reading = Reading(airflow_instance, only, selects=dag_selector_fn, with_sources=with_sources)
+    loaded = Loaded(snapshot) if snapshot else load(reading, Path(snapshot_path) if snapshot_path else None)
     choices = Choices(
         sensor_minimum_interval_seconds=sensor_minimum_interval_seconds,
         default_sensor_status=default_sensor_status or DefaultSensorStatus.RUNNING,
         task_assets=task_assets,
         airflow_asset_key_fn=airflow_asset_key_fn,
         triggers=triggers_of(trigger_dags),
+        partition_source=partition_source,
+        partition_key_fn=partition_key_fn,
         mapped_tasks=mapped_tasks,
         task_results=task_results,
         event_transformer_fn=event_transformer_fn,

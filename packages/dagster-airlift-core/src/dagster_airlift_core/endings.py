@@ -9,13 +9,16 @@ from typing import Literal, TypeAlias
 from dagster import AssetKey
 
 from dagster_airlift_core.errors import AirflowNotFound, SetAside
-from dagster_airlift_core.events import dag_run_ended, mapped_task_ended, task_ended
+from dagster_airlift_core.events import asset_updated, dag_run_ended, mapped_task_ended, task_ended
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import ENDED, DagRun, TaskInstance
+from dagster_airlift_core.model import ENDED, AssetEvent, DagRun, TaskInstance
 from dagster_airlift_core.recall import Candidate, Recall
+
+Ending: TypeAlias = TaskInstance | DagRun | AssetEvent
+"""A row of a scan."""
 
 MAX_MAPPED = 10_000
 
@@ -43,7 +46,7 @@ class Endings:
 
     _groups: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]], init=False)
 
-    def of_row(self, row: TaskInstance | DagRun) -> Candidate | None:
+    def of_row(self, row: Ending) -> Candidate | None:
         """Return what a row alone says, None where it concerns no asset or is one of several.
 
         Raises:
@@ -52,10 +55,10 @@ class Endings:
         keys = self._keys(row)
         if not keys or self.is_one_of_several(row):
             return None
-        if isinstance(row, DagRun):
-            ended = dag_run_ended(self.airflow.name, self.airflow.links, row)
-        else:
-            ended = task_ended(self.airflow.name, self.airflow.links, row)
+        name, links = self.airflow.name, self.airflow.links
+        if isinstance(row, AssetEvent):
+            return keys, asset_updated(name, links, row)
+        ended = dag_run_ended(name, links, row) if isinstance(row, DagRun) else task_ended(name, links, row)
         return (keys, ended) if ended else None
 
     def of_mapped_task(self, row: TaskInstance) -> Candidate | None:
@@ -83,22 +86,33 @@ class Endings:
             self.memory.remember(instance, ended.event_id)
         return keys, ended
 
-    def is_one_of_several(self, row: TaskInstance | DagRun) -> bool:
+    def is_one_of_several(self, row: Ending) -> bool:
         """Whether it takes the other instances of its mapped task to tell what ended."""
         return isinstance(row, TaskInstance) and row.is_mapped and self.mapped_tasks == "once"
 
-    def again(self, row: TaskInstance | DagRun) -> None:
+    def again(self, row: Ending) -> None:
         """Look at the mapped task of a row once more, for not all of it was told."""
         if isinstance(row, TaskInstance):
             self._groups.discard((row.dag_id, row.run_id, row.task_id))
 
-    def _keys(self, row: TaskInstance | DagRun) -> Collection[AssetKey]:
+    def _keys(self, row: Ending) -> Collection[AssetKey]:
         if isinstance(row, TaskInstance):
             return self.mapping.tasks.get(TaskHandle(row.dag_id, row.task_id), ())
+        if isinstance(row, AssetEvent):
+            return self._updated(row)
         keys = self.mapping.dags.get(DagHandle(row.dag_id), ())
         if not keys:
             raise SetAside(f"{row.dag_id}: no asset stands for this DAG, reload the code location")
         return keys
+
+    def _updated(self, event: AssetEvent) -> Collection[AssetKey]:
+        """Return the asset that an event updated, none where the success of its task or DAG run stands for it."""
+        key = self.mapping.uris.get(event.uri)
+        told: set[AssetKey] = set()
+        if event.dag_id:
+            told.update(self.mapping.dags.get(DagHandle(event.dag_id), ()))
+            told.update(self.mapping.tasks.get(TaskHandle(event.dag_id, event.task_id or ""), ()))
+        return () if key is None or key in told else (key,)
 
     def _instances(self, row: TaskInstance) -> list[TaskInstance]:
         """Ask for all instances of a mapped task, no further than the first that has not ended."""

@@ -6,7 +6,8 @@ AirliftError
 │   ├── AirflowUnauthorized
 │   ├── AirflowNotFound
 │   └── AirflowPayloadError
-└── MappingError
+├── MappingError
+└── PartitionError
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ class AirflowPayloadError(AirflowApiError):
 
 class MappingError(AirliftError):
     """A mapping of assets to tasks or DAGs that cannot be meant."""
+
+
+class PartitionError(AirliftError):
+    """The partition that a DAG run is for cannot be told, for something raised when it was asked."""
 
 
 class SetAside(Exception):

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from dagster import AssetKey, AssetMaterialization, AssetObservation, MetadataValue, TimestampMetadataValue
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    AssetObservation,
+    MetadataValue,
+    MultiPartitionKey,
+    TimestampMetadataValue,
+)
 
-from dagster_airlift_core._dagster_private import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
+from dagster_airlift_core._dagster_private import (
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+    DIMENSION_TAG_PREFIX,
+)
 from dagster_airlift_core._dialect import Links
-from dagster_airlift_core.model import ENDED, ENDED_WELL, FAILED, SUCCESS, DagRun, TaskInstance
+from dagster_airlift_core.model import (
+    ENDED,
+    ENDED_WELL,
+    FAILED,
+    NOT_MAPPED,
+    SUCCESS,
+    AssetEvent,
+    DagRun,
+    TaskInstance,
+)
 from dagster_airlift_core.wire import launch_key
 
 Metadata: TypeAlias = dict[str, str | int | float | MetadataValue[Any]]
@@ -29,7 +49,7 @@ class Ended:
 
     Args:
         event_id: At most 64 characters; equal for the same end, whenever it is seen.
-        of: The task instance or DAG run; of a mapped task the instance that was the last.
+        of: The task instance, DAG run or event of an asset; of a mapped task the instance that was the last.
         ended_at: When it ended by Airflow's clock, None where Airflow does not know.
         metadata: Metadata of each event.
         launch_keys: One key for each Dagster run that may have done the work, none for DAG runs.
@@ -38,7 +58,7 @@ class Ended:
     """
 
     event_id: str
-    of: TaskInstance | DagRun
+    of: TaskInstance | DagRun | AssetEvent
     ended_at: datetime | None
     metadata: Metadata
     launch_keys: frozenset[str] = frozenset()
@@ -48,17 +68,42 @@ class Ended:
     @property
     def name(self) -> str:
         """Its name in a log."""
+        if isinstance(self.of, AssetEvent):
+            return f"event {self.of.id} of {self.of.uri}"
         task = f".{self.of.task_id}" if isinstance(self.of, TaskInstance) else ""
         return f"{self.of.dag_id}.{self.of.run_id}{task}"
 
-    def event(self, key: AssetKey) -> AssetMaterialization | AssetObservation:
-        """Return what it means for one asset: a success materialized it, a failure is observed."""
-        tags = {DATA_VERSION_TAG: self.event_id, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
+    def event(self, key: AssetKey, partition: str | None = None) -> AssetMaterialization | AssetObservation:
+        """Return what it means for one asset: a success materialized it, a failure is observed.
+
+        Args:
+            key: Its key.
+            partition: The key of the partition that this is about, None for none.
+        """
+        tags = {
+            DATA_VERSION_TAG: self.event_id,
+            DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+            **dimension_tags(partition),
+        }
         if self.failure is None:
-            return AssetMaterialization(asset_key=key, metadata=self.metadata, tags=tags)
+            return AssetMaterialization(asset_key=key, metadata=self.metadata, partition=partition, tags=tags)
         return AssetObservation(
-            asset_key=key, description=self.failure, metadata={**self.metadata, "State": FAILED}, tags=tags
+            asset_key=key,
+            description=self.failure,
+            metadata={**self.metadata, "State": FAILED},
+            partition=partition,
+            tags=tags,
         )
+
+
+def dimension_tags(partition: str | None) -> Mapping[str, str]:
+    """Return the tags by which Dagster knows the dimensions of a partition, none where it has no dimensions.
+
+    Args:
+        partition: The key of the partition.
+    """
+    dimensions = partition.keys_by_dimension if isinstance(partition, MultiPartitionKey) else {}
+    return {f"{DIMENSION_TAG_PREFIX}{name}": key for name, key in dimensions.items()}
 
 
 def task_ended(name: str, links: Links, instance: TaskInstance) -> Ended | None:
@@ -122,8 +167,36 @@ def dag_run_ended(name: str, links: Links, run: DagRun) -> Ended | None:
         metadata={
             **_metadata(name, links, run.dag_id, run.run_id),
             **_times(run.started_at, run.ended_at, run.duration),
+            **_logical_date(run.logical_date),
         },
         failure=f"A run of the DAG {run.dag_id} failed." if has_failed else None,
+    )
+
+
+def asset_updated(name: str, links: Links, event: AssetEvent) -> Ended:
+    """Return what Airflow recorded of one of its assets; what came with it, in `extra`, may be anything and stays there."""
+    source: Metadata = {}
+    if event.dag_id and event.run_id:
+        source |= _metadata(name, links, event.dag_id, event.run_id)
+    if event.dag_id and event.task_id:
+        source |= {
+            "Airflow Task ID": event.task_id,
+            "View Task": MetadataValue.url(links.task(event.dag_id, event.task_id)),
+        }
+    if event.map_index > NOT_MAPPED:
+        source["Map Index"] = event.map_index
+    return Ended(
+        # Numbers begin anew when Airflow's database does.
+        event_id=_digest("asset event", name, str(event.id), event.at.isoformat()),
+        of=event,
+        ended_at=event.at,
+        metadata={
+            "Airflow Instance": name,
+            "Airflow Asset URI": event.uri,
+            "Airflow Asset Event": event.id,
+            **source,
+            **_times(None, event.at, None),
+        },
     )
 
 
@@ -142,6 +215,7 @@ def _task_metadata(name: str, links: Links, instance: TaskInstance) -> Metadata:
         **({"Operator": instance.operator} if instance.operator else {}),
         "Task Logs": MetadataValue.url(links.task_instance(instance)),
         **_times(instance.started_at, instance.ended_at, instance.duration),
+        **_logical_date(instance.logical_date),
     }
 
 
@@ -164,6 +238,10 @@ def _times(start: datetime | None, end: datetime | None, duration: timedelta | N
     if duration is not None:
         times["Duration"] = duration.total_seconds()
     return times
+
+
+def _logical_date(instant: datetime | None) -> Metadata:
+    return {"Logical Date": TimestampMetadataValue(instant.timestamp())} if instant else {}
 
 
 def _launch_key(name: str, instance: TaskInstance) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey, AssetMaterialization, AssetObservation
 
 from dagster_airlift_core._dagster_private import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
-from dagster_airlift_core.events import EFFECTIVE_TIMESTAMP, EVENT_ID, Ended, nth_id
+from dagster_airlift_core.events import EFFECTIVE_TIMESTAMP, EVENT_ID, Ended, dimension_tags, nth_id
 from dagster_airlift_core.results import TaskEvent
 
 
@@ -75,6 +75,7 @@ def _with_identity(event: TaskEvent, ended: Ended, event_id: str) -> TaskEvent:
         partition=event.partition,
         tags={
             **(event.tags or {}),
+            **dimension_tags(event.partition),
             DATA_VERSION_TAG: event_id,
             DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
         },

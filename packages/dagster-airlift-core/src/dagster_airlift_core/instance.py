@@ -9,16 +9,17 @@ from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
-from dagster_airlift_core._connecting import conversation
+from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
 from dagster_airlift_core._http import CONNECTIONS
+from dagster_airlift_core._listing import pages, whole
 from dagster_airlift_core._outage import Outage
+from dagster_airlift_core._reaching import transport_of
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.dag_runs import DagRuns
 from dagster_airlift_core.errors import (
     AirflowApiError,
     AirflowNotFound,
-    AirflowPayloadError,
     AirflowUnreachable,
 )
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
@@ -26,12 +27,13 @@ from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
-    BadRow,
+    AssetEvent,
     Dag,
     DagRun,
     ImportProblem,
     Page,
     Row,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -47,13 +49,11 @@ _NEAREST = 3
 class AirflowInstance:
     """An Airflow deployment with a name, read over its REST API.
 
-    Nothing is sent until the first question. Airflow 3 and Airflow 2.11 are told apart by asking; the role
-    Viewer is enough.
+    Nothing is sent until the first question. Which Airflow it is, is asked; the role Viewer is enough to read.
 
     Args:
         auth_backend: Where Airflow is, and the credentials.
-        name: Names the instance in asset keys, tags and the sensor: letters, digits, `_`, `-` and `.`; keep
-            it stable.
+        name: Names the instance in keys, tags and the sensor: letters, digits, `_`, `-` and `.`; keep it stable.
         http: How HTTP gets there: certificates, proxy, headers.
 
     Raises:
@@ -66,7 +66,8 @@ class AirflowInstance:
         self.name = instance_name(name)
         self._auth = auth_backend
         self._dag_ids: tuple[str, ...] = ()
-        self._conversation = conversation(auth_backend, f"Airflow instance {name!r}", http)
+        whom = f"Airflow instance {name!r}"
+        self._conversation = Conversation(transport_of(auth_backend, whom, http), auth_backend)
 
     def __repr__(self) -> str:
         """Show the name and where it is."""
@@ -220,6 +221,19 @@ class AirflowInstance:
         with self._knowing_pages():
             return self._dialect.dag_runs(self._conversation.ask, window, page)
 
+    def list_asset_events(self, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Return a page of what was recorded of assets since the begin of a window.
+
+        Args:
+            window: Since when.
+            page: `next_page` of the page before, None for the first one.
+
+        Raises:
+            AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
+        """
+        with self._knowing_pages():
+            return self._dialect.asset_events(self._conversation.ask, window, page)
+
     def instances_of_task(self, dag_id: str, run_id: str, task_id: str) -> Iterator[Page[TaskInstance]]:
         """Yield the pages of all instances of one task in one DAG run, in whatever state.
 
@@ -231,39 +245,41 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them.
         """
-        token: str | None = None
-        while True:
-            page = self._dialect.instances_of_task(self._conversation.ask, dag_id, run_id, task_id, token)
-            yield page
-            token = page.next_page
-            if token is None:
-                return
+        dialect, ask = self._dialect, self._conversation.ask
+        return pages(lambda token: dialect.instances_of_task(ask, dag_id, run_id, task_id, token))
+
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Return the moment by which the DAG run of a task instance is found in a span.
+
+        Args:
+            instance: The task instance.
+
+        Returns:
+            When the run was due, of Airflow 2 its logical date; None where Airflow does not tell.
+
+        Raises:
+            AirflowApiError: Not reachable, or not Airflow.
+        """
+        return self._dialect.due(instance)
+
+    def dag_runs_due(self, span: Span) -> Iterator[Page[DagRun]]:
+        """Yield the pages of the DAG runs of a span, in whatever state.
+
+        Args:
+            span: Which ones.
+
+        Raises:
+            AirflowApiError: Airflow did not give them.
+        """
+        dialect, ask = self._dialect, self._conversation.ask
+        return pages(lambda token: dialect.dag_runs_due(ask, span, token))
 
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
 
     def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
-        """Return all pages of a list as one; the server caps a page as it likes, so only rows are counted."""
-        rows: list[Row] = []
-        bad: list[BadRow] = []
-        received = 0
-        last: tuple[Row, ...] = ()
-        while True:
-            page = ask(received)
-            if not page.received:
-                return Page(tuple(rows), tuple(bad), received, None)
-            if page.rows and page.rows == last:
-                url = self._conversation.base_url
-                message = (
-                    f"Airflow instance {self.name!r} at {url} gives the same rows again and again, whatever page is "
-                    "asked for. Something before it drops or does not look at the query: let that pass."
-                )
-                raise AirflowPayloadError(message, method="GET", url=url)
-            last = page.rows
-            received += page.received
-            rows.extend(page.rows)
-            bad.extend(page.bad_rows)
+        return whole(ask, f"Airflow instance {self.name!r}", self._conversation.base_url)
 
     @contextmanager
     def _knowing_pages(self) -> Generator[None]:

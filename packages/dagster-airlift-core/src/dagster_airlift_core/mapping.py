@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias, TypeVar, cast
 
@@ -24,6 +24,7 @@ from dagster_airlift_core.wire import (
 )
 
 _Asset = TypeVar("_Asset", AssetsDefinition, AssetSpec, AssetsDefinition | AssetSpec)
+_Handle = TypeVar("_Handle", DagHandle, TaskHandle)
 Handle: TypeAlias = DagHandle | TaskHandle
 
 
@@ -62,10 +63,12 @@ class AssetMapping:
     Args:
         tasks: Keys of the assets that a task materializes.
         dags: Keys of the assets that a successful run of a DAG materializes.
+        uris: The key of each of Airflow's own assets, by URI.
     """
 
     tasks: Mapping[TaskHandle, tuple[AssetKey, ...]]
     dags: Mapping[DagHandle, tuple[AssetKey, ...]]
+    uris: Mapping[str, AssetKey] = field(default_factory=dict[str, AssetKey])
 
     @classmethod
     def of(cls, instance: str, specs: Iterable[AssetSpec]) -> AssetMapping:
@@ -95,12 +98,10 @@ class AssetMapping:
     @cached_property
     def fingerprint(self) -> str:
         """Equal for equal mappings, in every process."""
-        entries = sorted(
-            [*astuple(handle), key.to_user_string()]
-            for handle, keys in (*self.tasks.items(), *self.dags.items())
-            for key in keys
-        )
-        return hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:16]
+        levels = (*self.tasks.items(), *self.dags.items())
+        entries = [[*astuple(handle), key.to_user_string()] for handle, keys in levels for key in keys]
+        entries += [["", uri, key.to_user_string()] for uri, key in self.uris.items()]
+        return hashlib.sha256(json.dumps(sorted(entries)).encode()).hexdigest()[:16]
 
     def keys_by_dag(self) -> Mapping[str, frozenset[AssetKey]]:
         """Return all mapped assets of each DAG, whatever their level."""
@@ -125,20 +126,19 @@ class AssetMapping:
             MappingError: The metadata of a spec is not of the form that we write.
         """
         more = AssetMapping.of(instance, specs)
-        tasks, dags = dict(self.tasks), dict(self.dags)
-        for task, keys in more.tasks.items():
-            tasks[task] = tuple(dict.fromkeys((*tasks.get(task, ()), *keys)))
-        for dag, keys in more.dags.items():
-            dags[dag] = tuple(dict.fromkeys((*dags.get(dag, ()), *keys)))
-        return AssetMapping(tasks, dags)
+        return replace(self, tasks=_union(self.tasks, more.tasks), dags=_union(self.dags, more.dags))
 
     def with_dag_assets(self, keys: Mapping[str, AssetKey]) -> AssetMapping:
         """Return the mapping with one more asset for each of these DAGs."""
-        dags = dict(self.dags)
-        for dag_id, key in keys.items():
-            handle = DagHandle(dag_id)
-            dags[handle] = tuple(dict.fromkeys((*dags.get(handle, ()), key)))
-        return AssetMapping(self.tasks, dags)
+        more = {DagHandle(dag_id): (key,) for dag_id, key in keys.items()}
+        return replace(self, dags=_union(self.dags, more))
+
+
+def _union(
+    some: Mapping[_Handle, tuple[AssetKey, ...]], more: Mapping[_Handle, tuple[AssetKey, ...]]
+) -> Mapping[_Handle, tuple[AssetKey, ...]]:
+    changed = {handle: tuple(dict.fromkeys((*some.get(handle, ()), *keys))) for handle, keys in more.items()}
+    return {**some, **changed}
 
 
 def assets_with_task_mappings(dag_id: str, task_mappings: Mapping[str, Iterable[_Asset]]) -> Sequence[_Asset]:

@@ -93,7 +93,11 @@ class ImportProblem:
 
 @dataclass(frozen=True)
 class TaskInstance:
-    """One try of a task in a DAG run; `id` is new for every try and every clear."""
+    """One try of a task in a DAG run; `id` is new for every try and every clear.
+
+    `logical_date` and `run_after` are those of its run; Airflow 2 does not tell when a run was due, and a run of
+    Airflow 3 that was triggered by hand or by an asset may have no logical date.
+    """
 
     id: str
     dag_id: str
@@ -106,6 +110,8 @@ class TaskInstance:
     operator: str | None
     started_at: datetime | None
     ended_at: datetime | None
+    logical_date: datetime | None = None
+    run_after: datetime | None = None
 
     @property
     def is_mapped(self) -> bool:
@@ -125,13 +131,42 @@ class TaskInstance:
 
 @dataclass(frozen=True)
 class DagRun:
-    """One run of a DAG; a re-run keeps its id and gets another end."""
+    """One run of a DAG; a re-run keeps its id and gets another end.
+
+    Args:
+        dag_id: DAG id.
+        run_id: DAG run id.
+        state: State of the run.
+        started_at: When it started.
+        ended_at: When it ended.
+        logical_date: Its logical date; a run of Airflow 3 that was triggered by hand or by an asset may have none.
+        data_interval_start: Where the span of time begins that it is for; such a run has none.
+        data_interval_end: Where that ends.
+        run_after: When it was due; Airflow 2 does not tell.
+        partition_key: The partition that it is for, by a name of Airflow's own; only Airflow 3 has those.
+        partition_date: A moment in that partition, where it is one of time.
+    """
 
     dag_id: str
     run_id: str
     state: str | None
     started_at: datetime | None
     ended_at: datetime | None
+    logical_date: datetime | None = None
+    data_interval_start: datetime | None = None
+    data_interval_end: datetime | None = None
+    run_after: datetime | None = None
+    partition_key: str | None = None
+    partition_date: datetime | None = None
+
+    @property
+    def empty_interval(self) -> datetime | None:
+        """Where its data interval begins and ends at once, None where it takes any time or there is none.
+
+        Airflow 3 reads a cron expression as moments without an interval: a run at midnight is for the day before, as it
+        was in Airflow 2, where the interval started then.
+        """
+        return self.data_interval_start if self.data_interval_start == self.data_interval_end else None
 
     @property
     def duration(self) -> timedelta | None:
@@ -177,6 +212,31 @@ class DagRunRequest:
 
 
 @dataclass(frozen=True)
+class AssetEvent:
+    """Something that Airflow recorded of one of its assets: it was updated, by a task or by somebody else.
+
+    Args:
+        id: Its number; no other event of the instance gets it.
+        uri: URI of the asset.
+        at: When it was recorded.
+        dag_id: The DAG that did it, None when it was no DAG.
+        run_id: The DAG run that did it.
+        task_id: The task that did it.
+        map_index: Index of the mapped task instance that did it.
+        partition_key: The partition that was updated, by a name of Airflow's own; only Airflow 3 has those.
+    """
+
+    id: int
+    uri: str
+    at: datetime
+    dag_id: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    map_index: int = NOT_MAPPED
+    partition_key: str | None = None
+
+
+@dataclass(frozen=True)
 class BadRow:
     """A row of an answer that could not be read, and why."""
 
@@ -210,7 +270,24 @@ class Window:
     Args:
         since: Only rows that Airflow changed at this instant or later.
         run_after: Only rows of DAG runs that were due at this instant or later, None for all.
+        until: Only rows that Airflow changed at this instant or before, None for all.
     """
 
     since: datetime
     run_after: datetime | None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which DAG runs are asked for because task instances belong to them.
+
+    Args:
+        first: Only runs that were due at this moment or later; Airflow 2 goes by the logical date.
+        last: Only runs that were due at this moment or earlier.
+        dag_id: Only runs of this DAG, None for all DAGs.
+    """
+
+    first: datetime
+    last: datetime
+    dag_id: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec, DefaultSensorStatus, Definitions, MetadataValue
@@ -26,12 +26,14 @@ from dagster_airlift_core.drift import drift, drift_by_asset
 from dagster_airlift_core.endings import MappedTasks
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import TaskHandle
+from dagster_airlift_core.history_job import history_job
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.keys import dag_asset_key
 from dagster_airlift_core.lineage import Edges, Lineage, lineage_order
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.mapping import AssetMapping, DagIndex, claimed
 from dagster_airlift_core.model import AirflowAsset
+from dagster_airlift_core.partitions import Partitioning, PartitionKeyFn, PartitionSource
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.sensor import Observer, airflow_sensor, sensor_name
 from dagster_airlift_core.transforming import AirflowDefinitionsData, EventTransformerFn
@@ -51,6 +53,8 @@ class Choices:
         task_assets: Whether each task is an asset as well.
         airflow_asset_key_fn: Chooses the key of an asset of Airflow; None for its whole URI.
         triggers: How those DAGs are run whose assets can be materialized from Dagster, by DAG id.
+        partition_source: Which moment of a DAG run names the partition of partitioned assets.
+        partition_key_fn: Names the partition instead; None for the rules.
         mapped_tasks: How dynamically mapped tasks are told of.
         task_results: What may know more of a finished task than its state.
         event_transformer_fn: What may change the events.
@@ -61,6 +65,8 @@ class Choices:
     task_assets: bool = False
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None
     triggers: Mapping[str, DagTrigger] = field(default_factory=dict[str, DagTrigger])
+    partition_source: PartitionSource = "data_interval_start"
+    partition_key_fn: PartitionKeyFn | None = None
     mapped_tasks: MappedTasks = "once"
     task_results: TaskResults | None = None
     event_transformer_fn: EventTransformerFn | None = None
@@ -189,7 +195,7 @@ def peered(airflow: AirflowInstance, defs: Definitions, loaded: Loaded, choices:
     peer = Peer(source, tuple(specs_of(yours)), airflow_assets, choices.task_assets)
     drifted = drift(peer.mapping, source.snapshot)
     _warn("Assets are mapped to what Airflow does not have; they stay.", drifted.values())
-    mapping = peer.mapping.with_dag_assets(peer.dag_keys)
+    mapping = replace(peer.mapping.with_dag_assets(peer.dag_keys), uris=airflow_assets.uris)
     ours = [instance, *peer.dag_specs, *peer.other_specs]
     return _composed(airflow, yours, loaded, choices, mapping, ours, drift_by_asset(peer.mapping, drifted))
 
@@ -232,6 +238,7 @@ def _composed(
         mapping=mapping,
         order=lineage_order(all_specs),
         airflow_data=AirflowDefinitionsData.of(airflow, all_specs, mapping),
+        partitioning=Partitioning.of(all_specs, choices.partition_source, choices.partition_key_fn),
         mapped_tasks=choices.mapped_tasks,
         task_results=choices.task_results,
         event_transformer_fn=choices.event_transformer_fn,
@@ -246,7 +253,9 @@ def _composed(
     executor = Executor(airflow, choices.mapped_tasks, choices.task_results)
     triggered = TriggeredDags(executor, loaded.snapshot, choices.triggers)
     yours, assets = triggered.made_executable(yours, ours)
-    return Definitions.merge(yours, Definitions(assets=assets, asset_checks=checks, sensors=[sensor]))
+    history = history_job(observer)
+    added = Definitions(assets=assets, asset_checks=checks, sensors=[sensor], jobs=[history])
+    return Definitions.merge(yours, added)
 
 
 def specs_of(defs: Definitions) -> list[AssetSpec]:

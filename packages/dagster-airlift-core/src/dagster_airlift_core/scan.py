@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from logging import Logger
@@ -12,7 +12,7 @@ from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey
 
 from dagster_airlift_core.batches import batches
 from dagster_airlift_core.cursor import Cursor, Kind, Scan
-from dagster_airlift_core.endings import Endings, MappedTasks
+from dagster_airlift_core.endings import Ending, Endings, MappedTasks
 from dagster_airlift_core.errors import AirflowApiError, SetAside
 from dagster_airlift_core.event_log import EventLog
 from dagster_airlift_core.events import Ended
@@ -20,7 +20,9 @@ from dagster_airlift_core.identity import Told
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import DagRun, Page, TaskInstance
+from dagster_airlift_core.model import AssetEvent, DagRun, Page, TaskInstance
+from dagster_airlift_core.partitions import Partitioning
+from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Candidate, Recall
 from dagster_airlift_core.results import TaskEvent, TaskResults
 from dagster_airlift_core.telling import Teller, Transform
@@ -38,6 +40,7 @@ _SHOWN = 20
 _KINDS: tuple[Kind, ...] = ("recent", "sweep")
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _BAD_REQUEST = 400
+_NOTHING = Page[AssetEvent]((), (), 0, None)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Tick:
         results: What may know more of a finished task than its state.
         transform: What may change the events.
         memory: What earlier ticks of the same process found.
+        partitioning: How the assets are partitioned.
         clock: Seconds of a clock that never goes back.
     """
 
@@ -83,6 +87,7 @@ class Tick:
     results: TaskResults | None = None
     transform: Transform | None = None
     memory: Memory = field(default_factory=Memory)
+    partitioning: Partitioning = field(default_factory=Partitioning)
     clock: Callable[[], float] = time.monotonic
 
     _found: dict[tuple[AssetKey | AssetCheckKey, str], tuple[datetime, Told]] = field(
@@ -98,9 +103,11 @@ class Tick:
         """Begin to know things."""
         self._recall = Recall(self.events_of)
         self._endings = Endings(self.airflow, self.mapping, self._recall, self.memory, self.mapped_tasks)
+        self._placer = Placer(self.airflow, self.mapping, self.partitioning)
         self._teller = Teller(
             airflow=self.airflow,
             known=self.order.keys(),
+            placer=self._placer,
             recall=self._recall,
             memory=self.memory,
             log=self.log,
@@ -137,6 +144,26 @@ class Tick:
         self._tell()
         return Observed(self._events(), cursor, self._summary(cursor), tuple(self._set_aside))
 
+    def read(self, scan: Scan) -> tuple[tuple[TaskEvent, ...], Scan | None]:
+        """Read on in one pass alone, as far as the budget of a tick goes.
+
+        Args:
+            scan: Where to read on.
+
+        Returns:
+            What is new, and where to read on after that; None at the end of the pass.
+
+        Raises:
+            AirflowApiError: Airflow could not be read; nothing of the pass is lost.
+        """
+        started = self.clock()
+        self._now = self.airflow.server_time()
+        rest: Scan | None = scan.in_order(self.airflow.scan_order())
+        while rest and len(self._found) < NO_NEW_PAGE_AT and self.clock() - started <= NO_NEW_PAGE_AFTER:
+            rest = self._step("sweep", rest, started)
+        self._tell()
+        return self._events(), rest
+
     def _step(self, kind: Kind, scan: Scan, started: float) -> Scan | None:
         """Deal with one page, as far as the budget goes, and return where to read on."""
         try:
@@ -151,6 +178,7 @@ class Tick:
         names = [_name(row) for row in page.rows]
         first = names.index(scan.after) + 1 if scan.after in names else 0
         for rows in batches(page.rows[first:], _LOOK_UP):
+            self._placer.expect(rows)
             candidates = self._candidates(rows)
             for row, candidate in zip(rows, candidates, strict=True):
                 if not self._take(row, candidate):
@@ -160,20 +188,25 @@ class Tick:
                     return scan
         return scan.past_page(page.next_page)
 
-    def _page(self, scan: Scan) -> Page[TaskInstance] | Page[DagRun]:
-        is_tasks = scan.stream == "tasks"
-        read = self.airflow.list_ended_task_instances if is_tasks else self.airflow.list_ended_dag_runs
+    def _page(self, scan: Scan) -> Page[TaskInstance] | Page[DagRun] | Page[AssetEvent]:
+        if scan.stream == "assets" and not self.mapping.uris:
+            return _NOTHING
+        read = {
+            "tasks": self.airflow.list_ended_task_instances,
+            "runs": self.airflow.list_ended_dag_runs,
+            "assets": self.airflow.list_asset_events,
+        }[scan.stream]
         page = read(scan.window, scan.page)
         self._rows += page.received
         return page
 
-    def _candidates(self, rows: Sequence[TaskInstance | DagRun]) -> Sequence[Candidate | None]:
+    def _candidates(self, rows: Sequence[Ending]) -> Sequence[Candidate | None]:
         """Return what each row alone says ended, and look up at once what is known of all of them."""
         candidates = [self._try(self._endings.of_row, row) for row in rows]
         self._recall.prepare(candidate for candidate in candidates if candidate)
         return candidates
 
-    def _take(self, row: TaskInstance | DagRun, candidate: Candidate | None) -> bool:
+    def _take(self, row: Ending, candidate: Candidate | None) -> bool:
         """Collect the new events of a row; return whether there was room for all of them."""
         if isinstance(row, TaskInstance) and self._endings.is_one_of_several(row):
             candidate = self._try(self._endings.of_mapped_task, row)
@@ -182,7 +215,7 @@ class Tick:
         self._endings.again(row)
         return False
 
-    def _try(self, tell: Callable[..., Candidate | None], row: TaskInstance | DagRun) -> Candidate | None:
+    def _try(self, tell: Callable[..., Candidate | None], row: Ending) -> Candidate | None:
         try:
             return tell(row)
         except SetAside as reason:
@@ -209,7 +242,7 @@ class Tick:
     def _awaited(self, ended: Ended) -> frozenset[AssetKey]:
         """Return what a Dagster run will record; one that goes on so long after its DAG run has died."""
         is_old = ended.ended_at is not None and self._now - ended.ended_at > AWAITED_FOR
-        return frozenset() if is_old else self.events_of.awaited(ended.of.run_id)
+        return frozenset() if is_old else self.events_of.awaited(ended.of.run_id or "")
 
     def _events(self) -> tuple[TaskEvent, ...]:
         """Return the events by their end in Airflow, then those of checks, then upstream before downstream."""
@@ -224,10 +257,9 @@ class Tick:
 
     def _tell(self) -> None:
         if self._set_aside:
-            shown = "; ".join(list(self._set_aside)[:_SHOWN])
-            more = len(self._set_aside) - _SHOWN
-            tail = f"; and {more} more" if more > 0 else ""
-            self.log.warning("Set aside, everything else was observed: %s%s.", shown, tail)
+            self.log.warning("Set aside, everything else was observed: %s.", _shown(self._set_aside))
+        if self._placer.unplaced:
+            self.log.warning("Observed without a partition: %s.", _shown(self._placer.unplaced))
 
     def _summary(self, cursor: Cursor) -> str:
         name = f"Airflow instance {cursor.instance!r}"
@@ -238,5 +270,13 @@ class Tick:
         return f"{name}: {self._rows} rows read; observed up to {cursor.watermark:%Y-%m-%d %H:%M:%S}Z.{rest}"
 
 
-def _name(row: TaskInstance | DagRun) -> str:
+def _shown(sentences: Iterable[str]) -> str:
+    told = list(sentences)
+    more = len(told) - _SHOWN
+    return "; ".join(told[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _name(row: Ending) -> str:
+    if isinstance(row, AssetEvent):
+        return f"asset event {row.id}"
     return row.id if isinstance(row, TaskInstance) else f"{row.dag_id}/{row.run_id}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from logging import Logger
 
 from dagster import (
     AssetKey,
@@ -12,6 +13,7 @@ from dagster import (
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
+    partition_loading_context,
 )
 
 from dagster_airlift_core.checks import Verdict, untold
@@ -23,6 +25,7 @@ from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
+from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.scan import Tick
 from dagster_airlift_core.transforming import AirflowDefinitionsData, EventTransformerFn
@@ -42,6 +45,7 @@ class Observer:
         mapping: Assets by task and DAG.
         order: A number for each asset, larger than those of the assets it reads.
         airflow_data: What an event transformer is given.
+        partitioning: How the assets are partitioned.
         mapped_tasks: How dynamically mapped tasks are told of.
         task_results: What may know more of a finished task than its state.
         event_transformer_fn: What may change the events.
@@ -51,21 +55,28 @@ class Observer:
     mapping: AssetMapping
     order: Mapping[AssetKey, int]
     airflow_data: AirflowDefinitionsData
+    partitioning: Partitioning
     mapped_tasks: MappedTasks = "once"
     task_results: TaskResults | None = None
     event_transformer_fn: EventTransformerFn | None = None
 
     _memory: Memory = field(default_factory=Memory, init=False)
 
-    def tick(self, context: SensorEvaluationContext) -> Tick:
-        """Return what looks at Airflow in one tick of the sensor."""
+    def tick(self, context: SensorEvaluationContext, log: Logger | None = None) -> Tick:
+        """Return what looks at Airflow in one tick of the sensor.
+
+        Args:
+            context: That of the tick.
+            log: Where it tells what it sees, by default the log of the tick.
+        """
         transform = self.event_transformer_fn
         return Tick(
             airflow=self.airflow,
             mapping=self.mapping,
             order=self.order,
             events_of=DagsterEventLog(context.instance),
-            log=context.log,
+            log=log or context.log,
+            partitioning=self.partitioning,
             mapped_tasks=self.mapped_tasks,
             results=self.task_results,
             transform=partial(transform, context, self.airflow_data) if transform else None,
@@ -96,7 +107,9 @@ def airflow_sensor(
     def evaluate(context: SensorEvaluationContext) -> SensorResult:
         news = untold(context.instance, outcomes)
         try:
-            observed = observer.tick(context).observe(_cursor(context, instance))
+            tick = observer.tick(context)
+            with partition_loading_context(dynamic_partitions_store=context.instance):
+                observed = tick.observe(_cursor(context, instance))
         except AirflowApiError as error:
             if not news:
                 raise

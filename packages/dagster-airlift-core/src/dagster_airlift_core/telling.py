@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from logging import Logger
 from typing import TypeAlias
 
 from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey, AssetMaterialization, AssetObservation
 
-from dagster_airlift_core.errors import AirliftError, SetAside
+from dagster_airlift_core.errors import AirliftError, PartitionError, SetAside
 from dagster_airlift_core.events import Ended
 from dagster_airlift_core.identity import Told, identified, is_newer, made_a_success
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.memory import Memory
+from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Recall
 from dagster_airlift_core.results import TaskEvent, TaskResults
 
@@ -32,6 +33,7 @@ class Teller:
     Args:
         airflow: The Airflow instance.
         known: Keys of all assets.
+        placer: Tells which partition something that ended is for.
         recall: What is known of Dagster's history.
         memory: What was found in earlier ticks.
         log: The log of the tick.
@@ -42,6 +44,7 @@ class Teller:
 
     airflow: AirflowInstance
     known: Collection[AssetKey]
+    placer: Placer
     recall: Recall
     memory: Memory
     log: Logger
@@ -49,7 +52,8 @@ class Teller:
     results: TaskResults | None = None
     transform: Transform | None = None
 
-    _tracebacks: int = 0
+    _is_whole: bool = field(default=True, init=False)
+    _tracebacks: int = field(default=0, init=False)
 
     def new_events(self, keys: Collection[AssetKey], ended: Ended) -> list[Told]:
         """Return what Dagster is to store of what ended, as far as it has not."""
@@ -59,60 +63,87 @@ class Teller:
         if not new or self.memory.is_settled(ended.event_id):
             return []
         if self.results is None and self.transform is None:
-            return [Told(ended.event_id, ended.event(key)) for key in new]
+            return [Told(ended.event_id, event) for event in self._default(new, ended)]
+        self._is_whole = True
         try:
-            events, is_whole = self._transformed(self._events(keys, ended), ended)
+            events = self._transformed(self._events(keys, ended), ended)
         except SetAside as reason:
             self.set_aside(str(reason))
             return []
         told = self._not_stored(identified(events, ended), ended)
-        if is_whole and not told:
+        if self._is_whole and not told:
             self.memory.settle(ended.event_id)
         return told
 
     def _events(self, keys: Collection[AssetKey], ended: Ended) -> Sequence[TaskEvent]:
         """Return the events of what ended, of a task as the results know them."""
-        default = [ended.event(key) for key in keys]
+        known = self._known(keys, ended)
+        if known is None:
+            return self._default(keys, ended)
+        return [self._placed(event, ended) for event in known]
+
+    def _known(self, keys: Collection[AssetKey], ended: Ended) -> Sequence[TaskEvent] | None:
         if self.results is None or not ended.instances:
-            return default
+            return None
         try:
             found = self.results.events_of(self.airflow, ended.instances, keys)
-            return default if found is None else list(found)
+            return None if found is None else list(found)
         except AirliftError as error:
             raise SetAside(f"{ended.name}: {error}") from error
         except Exception as error:
             self._tell_traceback(f"What knows the results of tasks failed on {ended.name}.")
             raise SetAside(f"{ended.name}: the results of the task raised {error!r}") from error
 
-    def _transformed(self, events: Sequence[TaskEvent], ended: Ended) -> tuple[list[TaskEvent], bool]:
-        """Return what is made of the events, and whether none of it was set aside."""
+    def _default(self, keys: Collection[AssetKey], ended: Ended) -> list[TaskEvent]:
+        """Return what the end alone means for its assets, but for those whose partition cannot be told."""
+        events: list[TaskEvent] = []
+        for key in keys:
+            try:
+                events.append(ended.event(key, self.placer.partition_key(key, ended.of)))
+            except PartitionError as error:
+                self._tell_traceback(str(error))
+                self._put_aside(str(error))
+        return events
+
+    def _placed(self, event: TaskEvent, ended: Ended) -> TaskEvent:
+        """Return an event with its partition, which what knows the results need not know."""
+        if isinstance(event, (AssetMaterialization, AssetObservation)) and event.partition is None:
+            try:
+                return event._replace(partition=self.placer.partition_key(event.asset_key, ended.of))
+            except PartitionError as error:
+                self._tell_traceback(str(error))
+                raise SetAside(str(error)) from error
+        return event
+
+    def _transformed(self, events: Sequence[TaskEvent], ended: Ended) -> list[TaskEvent]:
+        """Return what is made of the events, without what is wrong."""
         good: list[TaskEvent] = []
         try:
             made = list(events if self.transform is None else self.transform(events))
-            is_whole = True
         except Exception:  # noqa: BLE001 - code of users; one by one it is told which event it is
-            made, is_whole = self._one_by_one(events, ended)
+            made = self._one_by_one(events, ended)
         for event in made:
             reason = self._wrong(event, events)
             if reason:
-                self.set_aside(f"{ended.name}: {reason}")
-                is_whole = False
+                self._put_aside(f"{ended.name}: {reason}")
             else:
                 good.append(event)
-        return good, is_whole
+        return good
 
-    def _one_by_one(self, events: Sequence[TaskEvent], ended: Ended) -> tuple[list[TaskEvent], bool]:
+    def _one_by_one(self, events: Sequence[TaskEvent], ended: Ended) -> list[TaskEvent]:
         made: list[TaskEvent] = []
-        is_whole = True
         for event in events:
             try:
                 made += self.transform([event]) if self.transform else [event]
             except Exception as error:  # noqa: BLE001 - code of users
                 name = f"{ended.name}, {event.asset_key.to_user_string()}"
                 self._tell_traceback(f"The event transformer failed on {name}.")
-                self.set_aside(f"{name}: the event transformer raised {error!r}")
-                is_whole = False
-        return made, is_whole
+                self._put_aside(f"{name}: the event transformer raised {error!r}")
+        return made
+
+    def _put_aside(self, reason: str) -> None:
+        self._is_whole = False
+        self.set_aside(reason)
 
     def _wrong(self, event: object, given: Sequence[TaskEvent]) -> str | None:
         if not isinstance(event, _EVENTS):

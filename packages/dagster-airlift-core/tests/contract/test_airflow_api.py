@@ -25,7 +25,8 @@ from dagster_airlift_core import (
     AirflowUnauthorized,
     TaskHandle,
 )
-from dagster_airlift_core.model import Dag, DagRun, Page, TaskInstance, Window
+from dagster_airlift_core._listing import pages
+from dagster_airlift_core.model import AssetEvent, Dag, DagRun, Page, Span, TaskInstance, Window
 from dagster_airlift_core.testing import FakeAirflow
 
 PREFIX = "AIRLIFT_LIVE_AIRFLOW_"
@@ -77,6 +78,8 @@ def fill(fake: FakeAirflow) -> None:
     fake.add_asset(URI, producing=[("contract", "extract")], scheduled=["contract_fails"])
     fake.add_import_error("broken.py", "Traceback\nNameError: name 'broken' is not defined\n")
     for run in ("r1", "r2"):
+        fake.now += timedelta(seconds=1)
+        fake.add_asset_event(URI, source=("contract", run, "extract"))
         for task in ("extract", "grp.load"):
             fake.set_task("contract", run, task)
         for index in range(3):
@@ -263,7 +266,8 @@ def test_no_run_that_was_due_lately_is_left_out(server: Server) -> None:
 
 
 def test_a_page_token_that_is_none_is_a_bad_request(server: Server) -> None:
-    for read in (server.airflow.list_ended_task_instances, server.airflow.list_ended_dag_runs):
+    airflow = server.airflow
+    for read in (airflow.list_ended_task_instances, airflow.list_ended_dag_runs, airflow.list_asset_events):
         with pytest.raises(AirflowApiError) as caught:
             read(server.everything, "garbage!")
 
@@ -283,6 +287,52 @@ def test_the_instances_of_a_mapped_task_are_those_of_that_task_and_run(server: S
         assert {(one.dag_id, one.run_id, one.task_id) for one in found} == {
             (row.dag_id, row.run_id, row.task_id)
         }
+
+
+def test_the_run_of_a_task_instance_is_found_by_the_moment_at_which_it_was_due(server: Server) -> None:
+    airflow = server.airflow
+    rows = [row for row in instances(server, server.everything) if row.dag_id == "contract"]
+    dues = [due for row in rows if (due := airflow.due(row))]
+
+    assert len(dues) == len(rows)
+    for row, due in zip(rows, dues, strict=True):
+        for span in (Span(due, due, "contract"), Span(due, due), Span(min(dues), max(dues))):
+            found = {
+                (run.dag_id, run.run_id): run for page in airflow.dag_runs_due(span) for run in page.rows
+            }
+            run = found[row.dag_id, row.run_id]
+            assert (run.logical_date, run.run_after) == (row.logical_date, row.run_after)
+            assert (run.data_interval_start is None) == (run.logical_date is None)
+    before = Span(min(dues) - timedelta(days=2), min(dues) - timedelta(days=1), "contract")
+    assert not [run for page in airflow.dag_runs_due(before) for run in page.rows]
+
+
+def asset_events(server: Server, window: Window) -> list[AssetEvent]:
+    airflow = server.airflow
+    found = list(pages(lambda token: airflow.list_asset_events(window, token)))
+    assert not [row for page in found for row in page.bad_rows]
+    return [row for page in found for row in page.rows if row.uri == URI]
+
+
+def test_what_a_task_updates_is_recorded_with_its_source(server: Server) -> None:
+    events = asset_events(server, server.everything)
+
+    tasks = {row.run_id for row in instances(server, server.everything) if row.task_id == "extract"}
+    assert {event.run_id for event in events} == tasks
+    assert {(event.dag_id, event.task_id, event.map_index) for event in events} == {
+        ("contract", "extract", -1)
+    }
+    assert len({event.id for event in events}) == len(events) >= 2
+    assert {event.partition_key for event in events} == {None}
+
+
+def test_what_is_recorded_of_assets_is_told_since_a_moment(server: Server) -> None:
+    events = sorted(asset_events(server, server.everything), key=lambda event: event.at)
+
+    since = asset_events(server, Window(events[1].at, None))
+
+    assert {event.id for event in since} == {event.id for event in events if event.at >= events[1].at}
+    assert asset_events(server, Window(server.airflow.server_time() + timedelta(days=1), None)) == []
 
 
 def test_links_lead_to_the_pages_of_that_version(server: Server) -> None:

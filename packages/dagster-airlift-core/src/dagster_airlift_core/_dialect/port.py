@@ -10,11 +10,13 @@ from dagster_airlift_core._transport import Answer, Request
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
+    AssetEvent,
     Dag,
     DagRun,
     DagRunRequest,
     ImportProblem,
     Page,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -114,4 +116,16 @@ class Dialect(Protocol):
         self, ask: Ask, dag_id: str, run_id: str, since: datetime | None, page: str | None
     ) -> Page[TaskInstance]:
         """Ask for a page of the task instances of a DAG run, in whatever state, that changed since an instant."""
+        ...
+
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Tell the moment by which the DAG run of a task instance is found in a span, None where it is not told."""
+        ...
+
+    def dag_runs_due(self, ask: Ask, span: Span, page: str | None) -> Page[DagRun]:
+        """Ask for a page of the DAG runs of a span, in whatever state."""
+        ...
+
+    def asset_events(self, ask: Ask, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Ask for a page of what was recorded of assets since the begin of a window."""
         ...

@@ -11,6 +11,7 @@ from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.model import (
     NOT_MAPPED,
     AirflowAsset,
+    AssetEvent,
     BadRow,
     Dag,
     DagRun,
@@ -22,8 +23,7 @@ from dagster_airlift_core.model import (
 )
 
 PROVIDER = "airflow.providers.dagster."
-MAX_MESSAGE = 300
-"""Characters of what Airflow says that are passed on."""
+MAX_MESSAGE = 300  # characters of what Airflow says that are passed on
 
 
 def field(value: object, key: str) -> object:
@@ -38,17 +38,7 @@ def version(payload: object) -> str:
 
 def dags_page(payload: object) -> Page[Dag]:
     """Read a page of DAGs."""
-    return _page(payload, "dags", _dag)
-
-
-def dag(payload: object) -> Dag:
-    """Read a DAG."""
-    return _dag(_mapping(payload))
-
-
-def dag_run(payload: object) -> DagRun:
-    """Read a DAG run."""
-    return _dag_run(_mapping(payload))
+    return _page(payload, "dags", dag)
 
 
 def tasks_page(payload: object, dag_id: str) -> Page[Task]:
@@ -93,7 +83,12 @@ def numbered_task_instances_page(payload: object) -> Page[TaskInstance]:
 
 def dag_runs_page(payload: object) -> Page[DagRun]:
     """Read a page of DAG runs."""
-    return _page(payload, "dag_runs", _dag_run)
+    return _page(payload, "dag_runs", dag_run)
+
+
+def asset_events_page(payload: object, name: str) -> Page[AssetEvent]:
+    """Read a page of what was recorded of assets, under the name that the version has for it."""
+    return _page(payload, name, _asset_event)
 
 
 def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) -> Page[Row]:
@@ -119,7 +114,9 @@ def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) 
     )
 
 
-def _dag(row: Mapping[str, Any]) -> Dag:
+def dag(payload: object) -> Dag:
+    """Read a DAG."""
+    row = _mapping(payload)
     return Dag(
         dag_id=_text(row, "dag_id"),
         description=_optional(row, "description"),
@@ -175,6 +172,22 @@ def _asset(row: Mapping[str, Any]) -> AirflowAsset:
     )
 
 
+def _asset_event(row: Mapping[str, Any]) -> AssetEvent:
+    at = _instant(row, "timestamp")
+    if at is None:
+        raise ValueError("timestamp is None")
+    return AssetEvent(
+        id=_integer(row, "id", 0),
+        uri=_optional(row, "uri") or _text(row, "dataset_uri"),
+        at=at,
+        dag_id=_optional(row, "source_dag_id"),
+        run_id=_optional(row, "source_run_id"),
+        task_id=_optional(row, "source_task_id"),
+        map_index=_integer(row, "source_map_index", NOT_MAPPED),
+        partition_key=_optional(row, "partition_key"),
+    )
+
+
 def _handles(row: Mapping[str, Any], key: str) -> frozenset[TaskHandle]:
     rows = [_mapping(task) for task in _items(row, key)]
     return frozenset(TaskHandle(_text(task, "dag_id"), _text(task, "task_id")) for task in rows)
@@ -212,17 +225,32 @@ def _task_instance(row: Mapping[str, Any], identity: str) -> TaskInstance:
         operator=_optional(row, "operator_name") or _optional(row, "operator"),
         started_at=_instant(row, "start_date"),
         ended_at=_instant(row, "end_date"),
+        logical_date=_logical_date(row),
+        run_after=_instant(row, "run_after"),
     )
 
 
-def _dag_run(row: Mapping[str, Any]) -> DagRun:
+def dag_run(payload: object) -> DagRun:
+    """Read a DAG run."""
+    row = _mapping(payload)
     return DagRun(
         dag_id=_text(row, "dag_id"),
         run_id=_text(row, "dag_run_id"),
         state=_optional(row, "state"),
         started_at=_instant(row, "start_date"),
         ended_at=_instant(row, "end_date"),
+        logical_date=_logical_date(row),
+        data_interval_start=_instant(row, "data_interval_start"),
+        data_interval_end=_instant(row, "data_interval_end"),
+        run_after=_instant(row, "run_after"),
+        partition_key=_optional(row, "partition_key"),
+        partition_date=_instant(row, "partition_date"),
     )
+
+
+def _logical_date(row: Mapping[str, Any]) -> datetime | None:
+    """Return the logical date, which task instances of Airflow 2 know by its older name."""
+    return _instant(row, "logical_date") or _instant(row, "execution_date")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

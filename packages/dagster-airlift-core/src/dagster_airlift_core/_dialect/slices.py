@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from dagster_airlift_core._dialect.asking import Query
 from dagster_airlift_core._dialect.port import UnknownPage
 from dagster_airlift_core._transport import LIMIT
-from dagster_airlift_core.model import Page, Row
+from dagster_airlift_core.model import Page, Row, Window
 
 FIRST_WIDTH = timedelta(hours=1)
 WIDEST = timedelta(days=30)
@@ -24,44 +24,47 @@ READINGS = 5
 
 def page_of(
     between: Callable[[Query], Page[Row]],
-    since: datetime,
+    window: Window,
     page: str | None,
     *,
     limit: int,
     name: Callable[[Row], str],
+    stamp: str = "updated_at",
 ) -> Page[Row]:
     """Return the rows of the next span, sorted by name, for a page may be read more than once.
 
     Args:
         between: Asks for the rows between two stamps; its pages tell how many there are in all.
-        since: Where the window begins.
+        window: Where it begins, and where it ends if it does.
         page: Where the span begins and how wide it is to be, None for the first one.
         limit: How many rows are asked for at a time.
         name: Names a row.
+        stamp: What Airflow calls the stamp.
 
     Raises:
         UnknownPage: The token is none of ours, or the rows of one instant do not stand still.
     """
-    begin, width = _parsed(page) if page is not None else (since, FIRST_WIDTH)
-    if page is None or (between(_span(begin, None, 1)).total or 0) <= limit:
-        rest = between(_span(begin, None, limit))
+    begin, width = _parsed(page) if page is not None else (window.since, FIRST_WIDTH)
+    if page is None or (between(_span(stamp, begin, window.until, 1)).total or 0) <= limit:
+        rest = between(_span(stamp, begin, window.until, limit))
         if _is_whole(rest):
             return _sorted(rest, name, None)
     while True:
-        found = between(_span(begin, begin + width, limit))
+        end = min(begin + width, window.until or begin + width)
+        found = between(_span(stamp, begin, end, limit))
         if _is_whole(found):
             next_width = width * 2 if found.received <= limit // 2 else width
             return _sorted(
                 found, name, _token(begin + width + INSTANT, max(INSTANT, min(next_width, WIDEST)))
             )
         if not width:
-            found = _at_one_instant(between, begin, limit, name)
+            found = _at_one_instant(between, _span(stamp, begin, begin, limit), name)
             return _sorted(found, name, _token(begin + INSTANT, FIRST_WIDTH))
         width //= 2
 
 
 def _at_one_instant(
-    between: Callable[[Query], Page[Row]], at: datetime, limit: int, name: Callable[[Row], str]
+    between: Callable[[Query], Page[Row]], instant: Query, name: Callable[[Row], str]
 ) -> Page[Row]:
     """Read the rows of one instant by offsets, until two readings agree.
 
@@ -69,12 +72,12 @@ def _at_one_instant(
     """
     before: frozenset[str] | None = None
     for _ in range(READINGS):
-        found = _by_offsets(between, _span(at, at, limit))
+        found = _by_offsets(between, instant)
         names = frozenset(name(row) for row in found.rows)
         if names == before and _is_whole(found):
             return found
         before = names
-    raise UnknownPage(f"the rows that Airflow stamped {at.isoformat()} change while they are read")
+    raise UnknownPage(f"the rows that Airflow stamped {instant[-1][1]} change while they are read")
 
 
 def all_of(between: Callable[[Query], Page[Row]], query: Query, *, name: Callable[[Row], str]) -> Page[Row]:
@@ -114,9 +117,9 @@ def _is_whole(page: Page[Row]) -> bool:
     return page.received >= (page.total or 0)
 
 
-def _span(begin: datetime, end: datetime | None, limit: int) -> Query:
-    until = [("updated_at_lte", _text(end))] if end else []
-    return [(LIMIT, str(limit)), ("updated_at_gte", _text(begin)), *until]
+def _span(stamp: str, begin: datetime, end: datetime | None, limit: int) -> Query:
+    until = [(f"{stamp}_lte", _text(end))] if end else []
+    return [(LIMIT, str(limit)), (f"{stamp}_gte", _text(begin)), *until]
 
 
 def _token(begin: datetime, width: timedelta) -> str:
@@ -138,3 +141,17 @@ def _parsed(page: str) -> tuple[datetime, timedelta]:
         return instant, max(timedelta(0), min(timedelta(microseconds=int(width)), WIDEST))
     except (ValueError, OverflowError) as error:
         raise UnknownPage(f"no page begins at {page!r}") from error
+
+
+def counted(page: Page[Row]) -> Page[Row]:
+    """Return a page that tells how many rows there are in all.
+
+    Args:
+        page: A page.
+
+    Raises:
+        ValueError: It does not tell.
+    """
+    if page.total is None:
+        raise ValueError("it has no number 'total_entries'")
+    return page

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from dagster_airlift_core._dialect import reading
 from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask, UnknownPage
-from dagster_airlift_core._dialect.slices import all_of, page_of
+from dagster_airlift_core._dialect.slices import all_of, counted, page_of
 from dagster_airlift_core._transport import Answer
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
+    AssetEvent,
     Dag,
     DagRun,
     DagRunRequest,
     ImportProblem,
     Page,
     Row,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -75,9 +78,9 @@ class VersionOne:
         def between(span: Query) -> Page[TaskInstance]:
             query = [*ENDED, *span]
             request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=query)
-            return ask(request, lambda payload: _counted(reading.numbered_task_instances_page(payload)))
+            return ask(request, lambda payload: counted(reading.numbered_task_instances_page(payload)))
 
-        return page_of(between, window.since, page, limit=_MANY, name=lambda row: row.id)
+        return page_of(between, window, page, limit=_MANY, name=lambda row: row.id)
 
     def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
         """Ask for the DAG runs of the next span of a window that succeeded or failed, in every DAG."""
@@ -85,9 +88,9 @@ class VersionOne:
         def between(span: Query) -> Page[DagRun]:
             query = [*ENDED, ("order_by", "id"), *span]
             request = get(API, "dags", "~", "dagRuns", query=query)
-            return ask(request, lambda payload: _counted(reading.dag_runs_page(payload)))
+            return ask(request, lambda payload: counted(reading.dag_runs_page(payload)))
 
-        return page_of(between, window.since, page, limit=100, name=lambda row: f"{row.dag_id}/{row.run_id}")
+        return page_of(between, window, page, limit=100, name=lambda row: f"{row.dag_id}/{row.run_id}")
 
     def instances_of_task(
         self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None
@@ -96,15 +99,32 @@ class VersionOne:
 
         They are sorted by map index, and none of them ever goes away: an offset misses nothing.
         """
-        if page is not None and not page.isdecimal():
-            raise UnknownPage(f"no page begins at {page!r}")
-        offset = int(page or 0)
         parts = ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "listMapped")
-        request = get(API, *parts, query=[PAGE, ("offset", str(offset))])
-        found = ask(request, reading.numbered_task_instances_page)
-        read = offset + found.received
-        is_last = not found.received or read == found.total
-        return replace(found, next_page=None if is_last else str(read))
+        return _by_offset(ask, parts, [], reading.numbered_task_instances_page, page)
+
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Tell the logical date of the DAG run of a task instance, by which it is found."""
+        return instance.logical_date
+
+    def dag_runs_due(self, ask: Ask, span: Span, page: str | None) -> Page[DagRun]:
+        """Ask for a page of the DAG runs whose logical dates lie in a span, by their number: new ones come last."""
+        query = [
+            ("execution_date_gte", span.first.isoformat()),
+            ("execution_date_lte", span.last.isoformat()),
+            ("order_by", "id"),
+        ]
+        return _by_offset(ask, ("dags", span.dag_id or "~", "dagRuns"), query, reading.dag_runs_page, page)
+
+    def asset_events(self, ask: Ask, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Ask for a page of what was recorded of datasets, the latest first: no filter goes by time.
+
+        What is recorded meanwhile comes before the rest, so that some rows come twice and none is passed over.
+        """
+        parts, latest_first = ("datasets", "events"), [("order_by", "-timestamp")]
+        found = _by_offset(ask, parts, latest_first, _dataset_events, page)
+        is_last = any(row.at < window.since for row in found.rows)
+        rows = tuple(row for row in found.rows if window.since <= row.at <= (window.until or row.at))
+        return replace(found, rows=rows, next_page=None if is_last else found.next_page)
 
     def dag(self, ask: Ask, dag_id: str) -> Dag:
         """Ask for a DAG."""
@@ -137,17 +157,28 @@ class VersionOne:
 
         def part(span: Query) -> Page[TaskInstance]:
             request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=span)
-            return _counted(ask(request, reading.numbered_task_instances_page))
+            return counted(ask(request, reading.numbered_task_instances_page))
 
         changed = [("updated_at_gte", since.isoformat())] if since else []
         return all_of(part, [("limit", str(_MANY)), *changed], name=lambda row: row.id)
 
 
+def _dataset_events(payload: object) -> Page[AssetEvent]:
+    return reading.asset_events_page(payload, "dataset_events")
+
+
+def _by_offset(
+    ask: Ask, parts: Iterable[str], query: Query, read: Callable[[object], Page[Row]], page: str | None
+) -> Page[Row]:
+    """Ask for a page of a list whose order never changes; its token is a number of rows."""
+    if page is not None and not page.isdecimal():
+        raise UnknownPage(f"no page begins at {page!r}")
+    offset = int(page or 0)
+    found = ask(get(API, *parts, query=[*query, PAGE, ("offset", str(offset))]), read)
+    upto = offset + found.received
+    is_last = not found.received or upto == found.total
+    return replace(found, next_page=None if is_last else str(upto))
+
+
 def _rows_after(offset: int, order: str) -> Query:
     return [PAGE, ("offset", str(offset)), ("order_by", order)]
-
-
-def _counted(page: Page[Row]) -> Page[Row]:
-    if page.total is None:
-        raise ValueError("it has no number 'total_entries'")
-    return page

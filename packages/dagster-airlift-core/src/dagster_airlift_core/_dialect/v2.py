@@ -8,15 +8,18 @@ from dagster_airlift_core._dialect import reading
 from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask
 from dagster_airlift_core._dialect.refusals import detail
+from dagster_airlift_core._dialect.slices import counted, page_of
 from dagster_airlift_core._transport import Answer
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
+    AssetEvent,
     Dag,
     DagRun,
     DagRunRequest,
     ImportProblem,
     Page,
+    Span,
     Task,
     TaskInstance,
     Window,
@@ -107,6 +110,25 @@ class VersionTwo:
         request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
         return ask(request, reading.task_instances_page)
 
+    def due(self, instance: TaskInstance) -> datetime | None:
+        """Tell when the DAG run of a task instance was due."""
+        return instance.run_after
+
+    def dag_runs_due(self, ask: Ask, span: Span, page: str | None) -> Page[DagRun]:
+        """Ask for a page of the DAG runs that were due in a span: that has an index, in one DAG and in all."""
+        due = [("run_after_gte", span.first.isoformat()), ("run_after_lte", span.last.isoformat())]
+        request = get(API, "dags", span.dag_id or "~", "dagRuns", query=[*due, *_keyset(page)])
+        return ask(request, reading.dag_runs_page)
+
+    def asset_events(self, ask: Ask, window: Window, page: str | None) -> Page[AssetEvent]:
+        """Ask for what was recorded of assets in the next span of a window: there is no keyset."""
+
+        def between(span: Query) -> Page[AssetEvent]:
+            request = get(API, "assets", "events", query=[("order_by", "timestamp"), *span])
+            return ask(request, lambda payload: counted(reading.asset_events_page(payload, "asset_events")))
+
+        return page_of(between, window, page, limit=100, name=_number, stamp="timestamp")
+
 
 def _rows_after(offset: int, order: str) -> Query:
     return [PAGE, ("offset", str(offset)), ("order_by", order)]
@@ -118,4 +140,9 @@ def _keyset(page: str | None) -> Query:
 
 def _scan(window: Window, page: str | None) -> Query:
     due = [("run_after_gte", window.run_after.isoformat())] if window.run_after else []
-    return [*ENDED, ("updated_at_gte", window.since.isoformat()), *due, *_keyset(page)]
+    until = [("updated_at_lte", window.until.isoformat())] if window.until else []
+    return [*ENDED, ("updated_at_gte", window.since.isoformat()), *until, *due, *_keyset(page)]
+
+
+def _number(event: AssetEvent) -> str:
+    return f"{event.id:020}"

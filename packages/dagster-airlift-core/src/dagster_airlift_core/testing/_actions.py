@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from dagster_airlift_core.testing._world import Row, World, text_of
+from dagster_airlift_core.testing._assets import text_of
+from dagster_airlift_core.testing._world import Row, World
 
 Body: TypeAlias = Mapping[str, Any]
 Action: TypeAlias = Callable[[World, list[str], Body], Row]

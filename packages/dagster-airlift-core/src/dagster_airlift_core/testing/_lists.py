@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from dagster_airlift_core.testing._assets import text_of
 from dagster_airlift_core.testing._server import Query
 from dagster_airlift_core.testing._world import Row
 
@@ -48,13 +49,23 @@ def is_wanted(dag: Mapping[str, Any], query: Query) -> bool:
 def matches(row: Row, query: Query) -> bool:
     """Tell whether a DAG run or task instance passes the filters by state and time."""
     state = row.payload["state"] or "none"
-    due = datetime.fromisoformat(row.payload["run_after"])
     return (
         ("state" not in query or state in query["state"])
-        and _instant(query, "updated_at_gte", _PAST) <= row.updated_at
-        and row.updated_at <= _instant(query, "updated_at_lte", _FUTURE)
-        and _instant(query, "run_after_gte", _PAST) <= due
+        and is_within(text_of(row.updated_at), "updated_at", query)
+        and is_within(row.payload["run_after"], "run_after", query)
+        and is_within(logical_date(row.payload), "execution_date", query)
     )
+
+
+def is_within(moment: str, name: str, query: Query) -> bool:
+    """Tell whether a moment passes the filters of its name."""
+    at = datetime.fromisoformat(moment)
+    return _instant(query, f"{name}_gte", _PAST) <= at <= _instant(query, f"{name}_lte", _FUTURE)
+
+
+def logical_date(payload: Mapping[str, Any]) -> str:
+    """Return the logical date of a run or task instance in Airflow 2, where there is none that has none."""
+    return str(payload["logical_date"] or payload["run_after"])
 
 
 def _instant(query: Query, name: str, otherwise: datetime) -> datetime:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dagster_airlift_core.testing._lists import is_like, is_wanted, matches, one, part
+from dagster_airlift_core.testing._lists import is_like, is_wanted, logical_date, matches, one, part
 from dagster_airlift_core.testing._server import Query, Reply
 from dagster_airlift_core.testing._v2 import TASK_STATES, Route
 from dagster_airlift_core.testing._world import Row, World
@@ -47,6 +47,13 @@ def _list_datasets(world: World, _: list[str], query: Query) -> Reply:
     return refusal or _capped(world, "datasets", found, query, total=len(world.assets))
 
 
+def _list_dataset_events(world: World, _: list[str], query: Query) -> Reply:
+    known = {*_PAGE, "order_by", "dataset_id", "source_dag_id", "source_task_id", "source_run_id"}
+    found = [_dataset_event(event) for event in world.asset_events]
+    found.sort(key=lambda event: event["timestamp"], reverse=query.get("order_by") == ["-timestamp"])
+    return _refusal(query, known) or _capped(world, "dataset_events", found, query)
+
+
 def _list_import_errors(world: World, _: list[str], query: Query) -> Reply:
     errors = [
         {name: value for name, value in error.items() if name != "bundle_name"}
@@ -65,7 +72,8 @@ def _source(world: World, ids: list[str], _: Query) -> Reply:
 def _list_runs(world: World, ids: list[str], query: Query) -> Reply:
     rows = [row for (dag_id, _), row in world.runs.items() if ids[0] in ("~", dag_id) and matches(row, query)]
     runs = [run_payload(row) for row in sorted(rows, key=lambda row: row.number)]
-    return _refusal(query, {*_PAGE, *_TIMES, "order_by"}) or _capped(world, "dag_runs", runs, query)
+    known = {*_PAGE, *_TIMES, "order_by", "execution_date_gte", "execution_date_lte"}
+    return _refusal(query, known) or _capped(world, "dag_runs", runs, query)
 
 
 def _run_of(world: World, ids: list[str], _: Query) -> Reply:
@@ -139,24 +147,32 @@ def _dataset(asset: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "consuming_dags": asset["scheduled_dags"]}
 
 
+def _dataset_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    absent = {"asset_id", "uri", "name", "group", "partition_key"}
+    kept = {name: value for name, value in event.items() if name not in absent}
+    return {**kept, "dataset_id": event["asset_id"], "dataset_uri": event["uri"]}
+
+
 def run_payload(row: Row) -> dict[str, Any]:
     """Return a DAG run as Airflow 2 writes it: it always has a logical date."""
-    absent = {"run_after", "partition_key"}
+    absent = {"run_after", "partition_key", "partition_date"}
     payload = {name: value for name, value in row.payload.items() if name not in absent}
-    date = row.payload["logical_date"] or row.payload["run_after"]
-    return {**payload, "execution_date": date, "logical_date": date}
+    date = logical_date(row.payload)
+    interval = {name: payload[name] or date for name in ("data_interval_start", "data_interval_end")}
+    return {**payload, **interval, "execution_date": date, "logical_date": date}
 
 
 def _task_instance(payload: Mapping[str, Any]) -> dict[str, Any]:
-    absent = {"id", "operator_name", "run_after"}
+    absent = {"id", "operator_name", "run_after", "logical_date"}
     kept = {name: value for name, value in payload.items() if name not in absent}
-    return {**kept, "execution_date": payload["run_after"]}
+    return {**kept, "execution_date": logical_date(payload)}
 
 
 ROUTES: list[tuple[str, Route]] = [
     (r"/dags", _list_dags),
     (r"/dags/([^/]+)", _dag_of),
     (r"/datasets", _list_datasets),
+    (r"/datasets/events", _list_dataset_events),
     (r"/importErrors", _list_import_errors),
     (r"/dagSources/([^/]+)", _source),
     (r"/dags/([^/]+)/tasks", _list_tasks),

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from dagster_airlift_core.testing._lists import is_like, is_wanted, matches, one, part
+from dagster_airlift_core.testing._lists import is_like, is_wanted, is_within, matches, one, part
 from dagster_airlift_core.testing._server import Query, Reply
 from dagster_airlift_core.testing._world import Row, World
 
@@ -38,6 +38,16 @@ def _list_assets(world: World, _: list[str], query: Query) -> Reply:
     pattern = one(query, "uri_pattern", "%")
     assets = [asset for asset in world.assets.values() if is_like(pattern, asset["uri"])]
     return _offset_page(world, "assets", assets, query)
+
+
+def _list_asset_events(world: World, _: list[str], query: Query) -> Reply:
+    if query.get("order_by") != ["timestamp"]:
+        return Reply(
+            400, {"detail": "Ordering with this value is disallowed or the attribute does not exist"}
+        )
+    found = [event for event in world.asset_events if is_within(event["timestamp"], "timestamp", query)]
+    found.sort(key=lambda event: (event["timestamp"], event["id"]))
+    return _offset_page(world, "asset_events", found, query)
 
 
 def _list_import_errors(world: World, _: list[str], query: Query) -> Reply:
@@ -122,6 +132,7 @@ def _decoded(token: str) -> str:
 ROUTES: list[tuple[str, Route]] = [
     (r"/dags", _list_dags),
     (r"/assets", _list_assets),
+    (r"/assets/events", _list_asset_events),
     (r"/importErrors", _list_import_errors),
     (r"/dagSources/([^/]+)", _source),
     (r"/dags/([^/]+)/tasks", _list_tasks),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from dagster_airlift_core.testing._assets import AssetWorld, text_of
 from dagster_airlift_core.testing._server import Received
 
 TaskKey: TypeAlias = tuple[str, str, str, int]
@@ -23,7 +24,7 @@ class Row:
     updated_at: datetime
 
 
-class World:
+class World(AssetWorld):
     """DAGs, their runs and task instances, and a clock that stands still until it is moved.
 
     Args:
@@ -32,12 +33,11 @@ class World:
     """
 
     def __init__(self, now: datetime, page_cap: int) -> None:
-        self.now = now
+        super().__init__(now)
         self.page_cap = page_cap
         self.requests: list[Received] = []
         self.dags: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, dict[str, dict[str, Any]]] = {}
-        self.assets: dict[str, dict[str, Any]] = {}
         self.import_errors: list[dict[str, Any]] = []
         self.sources: dict[str, str] = {}
         self.runs: dict[tuple[str, str], Row] = {}
@@ -109,37 +109,6 @@ class World:
             },
         }
 
-    def add_asset(
-        self,
-        uri: str,
-        *,
-        name: str | None = None,
-        group: str = "asset",
-        producing: Iterable[tuple[str, str]] = (),
-        consuming: Iterable[tuple[str, str]] = (),
-        scheduled: Iterable[str] = (),
-    ) -> None:
-        """Add an asset, which is a dataset for those that ask as Airflow 2 is asked, or replace it.
-
-        Args:
-            uri: Its URI.
-            name: Its name, by default the URI.
-            group: Its group.
-            producing: DAG id and task id of the tasks that produce it.
-            consuming: DAG id and task id of the tasks that read it.
-            scheduled: Ids of the DAGs that are scheduled on it.
-        """
-        self.assets[uri] = {
-            "id": len(self.assets) + 1,
-            "uri": uri,
-            "name": name or uri,
-            "group": group,
-            "extra": {"secret": "not for Dagster"},
-            "producing_tasks": [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in producing],
-            "consuming_tasks": [{"dag_id": dag_id, "task_id": task_id} for dag_id, task_id in consuming],
-            "scheduled_dags": [{"dag_id": dag_id} for dag_id in scheduled],
-        }
-
     def add_import_error(self, file: str, stack_trace: str) -> None:
         """Add a file that cannot be imported.
 
@@ -156,7 +125,14 @@ class World:
         del self.dags[dag_id], self.tasks[dag_id]
 
     def set_run(
-        self, dag_id: str, run_id: str, state: str = "success", *, run_after: datetime | None = None
+        self,
+        dag_id: str,
+        run_id: str,
+        state: str = "success",
+        *,
+        run_after: datetime | None = None,
+        interval: tuple[datetime, datetime] | None = None,
+        partition: tuple[str, datetime | None] | None = None,
     ) -> None:
         """Give a DAG run a state now; a run that does not exist yet is created.
 
@@ -165,13 +141,20 @@ class World:
             run_id: DAG run id.
             state: State of the run.
             run_after: When the run was due, by default now; a known run keeps its own.
+            interval: Where its data interval begins and ends, the logical date being its begin; None for a run that
+                has neither, which Airflow 2 gives an empty one at the time when it was due. A known run keeps its own.
+            partition: Key and date of the partition that it is for, of which Airflow 2 knows nothing.
         """
         known = self.runs.get((dag_id, run_id))
         payload: dict[str, Any] = {
             "dag_run_id": run_id,
             "dag_id": dag_id,
             "run_type": "manual",
-            "logical_date": None,
+            "logical_date": text_of(interval[0]) if interval else None,
+            "data_interval_start": text_of(interval[0]) if interval else None,
+            "data_interval_end": text_of(interval[1]) if interval else None,
+            "partition_key": partition[0] if partition else None,
+            "partition_date": text_of(partition[1]) if partition and partition[1] else None,
             "conf": {"secret": "not for Dagster"},
             "run_after": text_of(run_after or self.now),
             "start_date": text_of(self.now),
@@ -283,10 +266,6 @@ class World:
             "start_date": text_of(self.now),
             "end_date": None,
             "run_after": self.runs[dag_id, run_id].payload["run_after"],
+            "logical_date": self.runs[dag_id, run_id].payload["logical_date"],
             "rendered_fields": {"bash_command": "not for Dagster"},
         }
-
-
-def text_of(instant: datetime) -> str:
-    """Return an instant as Airflow writes it."""
-    return instant.isoformat().replace("+00:00", "Z")

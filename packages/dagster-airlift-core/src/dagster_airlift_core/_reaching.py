@@ -1,10 +1,9 @@
-"""How a conversation with an Airflow instance begins: through HTTP, or through what its credentials bring along."""
+"""How requests reach an Airflow instance: by a way of its backend's own, else by HTTP."""
 
 from __future__ import annotations
 
 import logging
 
-from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._http import HttpClient
 from dagster_airlift_core._transport import Transport
 from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
@@ -13,18 +12,17 @@ from dagster_airlift_core.http_options import HttpOptions
 _log = logging.getLogger(__name__)
 
 
-def conversation(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Conversation:
-    """Return a conversation; nothing is sent yet.
+def transport_of(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
+    """Return what carries requests to an Airflow instance.
 
     Args:
-        auth: Where Airflow is, and the credentials.
-        whom: How errors call it.
+        auth: Its backend.
+        whom: How errors call the instance.
         http: How HTTP gets there.
+
+    Raises:
+        ValueError: What is chosen does not fit the URL.
     """
-    return Conversation(_transport(auth, whom, http), auth)
-
-
-def _transport(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Transport:
     if isinstance(auth, CarriesRequests):
         return auth.transport(whom)
     http.check(auth.get_webserver_url())
