@@ -73,7 +73,9 @@ def importing(
         airflow_data=AirflowDefinitionsData.of(airflow, specs, mapping),
         partitioning=Partitioning(),
     )
-    return HistoryImport(observer, instance, logging.getLogger("history"), 20, slept.append, lambda: 0.0)
+    return HistoryImport(
+        observer, instance, logging.getLogger("history"), 20, None, slept.append, lambda: 0.0
+    )
 
 
 def in_small_pages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as db
 from dagster import (
@@ -12,9 +13,14 @@ from dagster import (
     AssetCheckKey,
     AssetKey,
     AssetSpec,
+    DagsterEvent,
     DagsterEventType,
     DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
     Definitions,
+    JobDefinition,
+    SensorEvaluationContext,
     TimeWindowPartitionsDefinition,
 )
 
@@ -23,6 +29,10 @@ from dagster._core.definitions.definitions_load_context import (  # noqa: TID251
     DefinitionsLoadContext,
     DefinitionsLoadType,
 )
+
+# Runs that Dagster did not launch: what failed, and where their job is defined.
+from dagster._core.events import JobFailureData  # noqa: TID251
+from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin  # noqa: TID251
 
 # Where the tags of events are stored: see `stored_events`.
 from dagster._core.storage.event_log.schema import AssetEventTagsTable  # noqa: TID251
@@ -33,6 +43,7 @@ from dagster_shared.record import replace
 
 from dagster_airlift_core.batches import batches
 
+Repository: TypeAlias = RemoteRepositoryOrigin
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
 DIMENSION_TAG_PREFIX = "dagster/partition/"
@@ -165,3 +176,84 @@ def map_specs(defs: Definitions, change: Callable[[AssetSpec], AssetSpec]) -> De
     The public `Definitions.map_asset_specs` raises when there is a single `SourceAsset` among them.
     """
     return defs.permissive_map_resolved_asset_specs(func=change, selection=None)
+
+
+def external_job(name: str, keys: Iterable[AssetKey], tags: Mapping[str, str]) -> JobDefinition:
+    """Return a job that Dagster shows and does not run: nothing public makes one of asset keys alone."""
+    return JobDefinition.for_external_job(list(keys), name, tags=tags)
+
+
+def repository_of(context: SensorEvaluationContext) -> Repository | None:
+    """Return where the sensor of a tick is defined, without which Dagster's timeline does not find a run."""
+    if context.code_location_origin is None or context.repository_name is None:
+        return None
+    return RemoteRepositoryOrigin(context.code_location_origin, context.repository_name)
+
+
+def repository_of_run(run: DagsterRun) -> Repository | None:
+    """Return where the job of a run is defined."""
+    return run.remote_job_origin.repository_origin if run.remote_job_origin else None
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that something else than Dagster has run, with its own times.
+
+    Args:
+        run_id: Its id, a UUID.
+        job_name: Name of its job.
+        tags: Its tags.
+        assets: The assets that it is about.
+        started_at: When it started.
+        ended_at: When it ended.
+        failure: Why it failed, None when it succeeded.
+    """
+
+    run_id: str
+    job_name: str
+    tags: Mapping[str, str]
+    assets: frozenset[AssetKey]
+    started_at: datetime
+    ended_at: datetime
+    failure: str | None
+
+    def write(self, instance: DagsterInstance, repository: Repository | None) -> bool:
+        """Store the run as far as it is not stored; return whether there was something to store.
+
+        Public are only runs that Dagster launches, and events of this moment.
+
+        Args:
+            instance: Where it is stored.
+            repository: Where its job is defined.
+        """
+        known = instance.get_run_by_id(self.run_id)
+        if known and known.is_finished:
+            return False
+        if known is None:
+            instance.run_storage.add_historical_run(self._run(repository), self.started_at)
+        if known is None or known.status is DagsterRunStatus.NOT_STARTED:
+            self._report(instance, DagsterEventType.RUN_START, self.started_at)
+        ended_as = DagsterEventType.RUN_FAILURE if self.failure else DagsterEventType.RUN_SUCCESS
+        self._report(instance, ended_as, self.ended_at)
+        return True
+
+    def _run(self, repository: Repository | None) -> DagsterRun:
+        origin = RemoteJobOrigin(repository, self.job_name) if repository else None
+        return DagsterRun(
+            job_name=self.job_name,
+            run_id=self.run_id,
+            tags=self.tags,
+            asset_selection=self.assets,
+            status=DagsterRunStatus.NOT_STARTED,
+            remote_job_origin=origin,
+        )
+
+    def _report(self, instance: DagsterInstance, what: DagsterEventType, at: datetime) -> None:
+        has_failed = what is DagsterEventType.RUN_FAILURE
+        event = DagsterEvent(
+            event_type_value=what.value,
+            job_name=self.job_name,
+            message=self.failure if has_failed else None,
+            event_specific_data=JobFailureData(error=None) if has_failed else None,
+        )
+        instance.report_dagster_event(event, run_id=self.run_id, timestamp=at.timestamp())

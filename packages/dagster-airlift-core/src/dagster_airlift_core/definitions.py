@@ -40,6 +40,7 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
     task_assets: bool = False,
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None,
     trigger_dags: Iterable[str] | Mapping[str, DagTrigger] = (),
+    run_timeline: bool = False,
     partition_source: PartitionSource = "data_interval_start",
     partition_key_fn: PartitionKeyFn | None = None,
     mapped_tasks: Literal["once", "each"] = "once",
@@ -77,6 +78,7 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         trigger_dags: DAG ids, or for each DAG id how it is run. Their DAG assets, and the specs that are mapped to
             no other DAG, can be materialized from Dagster: that triggers a run of the DAG and follows it. This
             needs the role User in Airflow.
+        run_timeline: Whether each DAG is a job as well, and each DAG run that ended a run of it, at Airflow's times.
         partition_source: Which moment of a DAG run names the partition of partitioned assets, where Airflow's own
             partition key does not: `data_interval_start`, `data_interval_end`, `logical_date` or `run_after`. The
             one that `proxying_to_dagster` is given, so that proxied and observed tasks agree.
@@ -105,6 +107,7 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         task_assets=task_assets,
         airflow_asset_key_fn=airflow_asset_key_fn,
         triggers=triggers_of(trigger_dags),
+        run_timeline=run_timeline,
         partition_source=partition_source,
         partition_key_fn=partition_key_fn,
         mapped_tasks=mapped_tasks,

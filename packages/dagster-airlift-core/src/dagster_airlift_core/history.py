@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from logging import Logger
+from typing import Any, cast
 
 from dagster import (
     AssetCheckEvaluation,
@@ -16,9 +17,10 @@ from dagster import (
     JsonMetadataValue,
     MetadataValue,
     build_sensor_context,
+    partition_loading_context,
 )
 
-from dagster_airlift_core._dagster_private import DATA_VERSION_TAG
+from dagster_airlift_core._dagster_private import DATA_VERSION_TAG, Repository
 from dagster_airlift_core.cursor import SWEEP_SPAN, Cursor, CursorError, Scan
 from dagster_airlift_core.event_log import DagsterEventLog
 from dagster_airlift_core.keys import instance_asset_key
@@ -60,6 +62,7 @@ class HistoryImport:
         instance: Where events are stored.
         log: Where it tells how far it is.
         events_per_second: Events that are stored a second at most, on average.
+        repository: Where the jobs of DAGs are defined.
         sleep: Waits that many seconds.
         clock: Seconds of a clock that never goes back.
     """
@@ -68,6 +71,7 @@ class HistoryImport:
     instance: DagsterInstance
     log: Logger
     events_per_second: float
+    repository: Repository | None = None
     sleep: Callable[[float], object] = field(default=time.sleep)
     clock: Callable[[], float] = field(default=time.monotonic)
 
@@ -92,7 +96,8 @@ class HistoryImport:
         context = build_sensor_context(instance=self.instance)
         while done.scan:
             started = self.clock()
-            found, rest = self.observer.tick(context, self.log).read(done.scan)
+            with partition_loading_context(dynamic_partitions_store=self.instance):
+                found, rest = self.observer.tick(context, self.log, self.repository).read(done.scan)
             stored = self._store(found)
             done = replace(done, cursor=done.cursor.with_scan("sweep", rest), events=done.events + stored)
             yield done
@@ -151,10 +156,8 @@ class HistoryImport:
 
 
 def _read(state: object, instance: str) -> Imported | None:
-    fields = state if isinstance(state, dict) else {}
     try:
-        return Imported(
-            Cursor.from_json(json.dumps(fields.get("cursor")), instance), int(fields.get("events", 0))
-        )
-    except (CursorError, TypeError, ValueError):
+        fields = cast("Mapping[str, Any]", state)
+        return Imported(Cursor.from_json(json.dumps(fields["cursor"]), instance), int(fields["events"]))
+    except (CursorError, LookupError, TypeError, ValueError):
         return None

@@ -4,6 +4,7 @@
 from dagster import Config, JobDefinition, OpExecutionContext, job, op
 from pydantic import Field
 
+from dagster_airlift_core._dagster_private import repository_of_run
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.history import HistoryImport
 from dagster_airlift_core.sensor import Observer
@@ -40,7 +41,8 @@ def history_job(observer: Observer) -> JobDefinition:
 
     @op(name=f"{name}_import", description="Records what ended in Airflow in the days before the last two.")
     def import_history(context: OpExecutionContext, config: HistoryConfig) -> None:
-        history = HistoryImport(observer, context.instance, context.log, config.events_per_second)
+        where = repository_of_run(context.run)
+        history = HistoryImport(observer, context.instance, context.log, config.events_per_second, where)
         done = history.run(config.days, restart=config.restart)
         context.add_output_metadata({"Imported Events": done.events})
 

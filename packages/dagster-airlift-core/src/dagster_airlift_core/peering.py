@@ -36,6 +36,7 @@ from dagster_airlift_core.model import AirflowAsset
 from dagster_airlift_core.partitions import Partitioning, PartitionKeyFn, PartitionSource
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.sensor import Observer, airflow_sensor, sensor_name
+from dagster_airlift_core.timeline import Timeline
 from dagster_airlift_core.transforming import AirflowDefinitionsData, EventTransformerFn
 from dagster_airlift_core.triggering import Executor, TriggeredDags
 
@@ -52,6 +53,7 @@ class Choices:
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
         task_assets: Whether each task is an asset as well.
         airflow_asset_key_fn: Chooses the key of an asset of Airflow; None for its whole URI.
+        run_timeline: Whether DAG runs are shown as runs of Dagster.
         triggers: How those DAGs are run whose assets can be materialized from Dagster, by DAG id.
         partition_source: Which moment of a DAG run names the partition of partitioned assets.
         partition_key_fn: Names the partition instead; None for the rules.
@@ -64,6 +66,7 @@ class Choices:
     default_sensor_status: DefaultSensorStatus = DefaultSensorStatus.RUNNING
     task_assets: bool = False
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None
+    run_timeline: bool = False
     triggers: Mapping[str, DagTrigger] = field(default_factory=dict[str, DagTrigger])
     partition_source: PartitionSource = "data_interval_start"
     partition_key_fn: PartitionKeyFn | None = None
@@ -233,6 +236,8 @@ def _composed(
     ours = [spec for spec in ours if spec.key not in taken]
     outcomes = verdicts(airflow.name, loaded, drifted)
     all_specs = [*specs_of(yours), *ours]
+    dag_ids = frozenset(loaded.snapshot.dags) if loaded.snapshot else frozenset[str]()
+    timeline = Timeline(airflow, mapping, dag_ids) if choices.run_timeline else None
     observer = Observer(
         airflow=airflow,
         mapping=mapping,
@@ -242,6 +247,7 @@ def _composed(
         mapped_tasks=choices.mapped_tasks,
         task_results=choices.task_results,
         event_transformer_fn=choices.event_transformer_fn,
+        timeline=timeline,
     )
     sensor = airflow_sensor(
         observer,
@@ -253,8 +259,8 @@ def _composed(
     executor = Executor(airflow, choices.mapped_tasks, choices.task_results)
     triggered = TriggeredDags(executor, loaded.snapshot, choices.triggers)
     yours, assets = triggered.made_executable(yours, ours)
-    history = history_job(observer)
-    added = Definitions(assets=assets, asset_checks=checks, sensors=[sensor], jobs=[history])
+    jobs = [history_job(observer), *(timeline.jobs() if timeline else ())]
+    added = Definitions(assets=assets, asset_checks=checks, sensors=[sensor], jobs=jobs)
     return Definitions.merge(yours, added)
 
 

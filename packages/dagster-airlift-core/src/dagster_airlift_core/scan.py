@@ -75,6 +75,7 @@ class Tick:
         transform: What may change the events.
         memory: What earlier ticks of the same process found.
         partitioning: How the assets are partitioned.
+        on_dag_run: Is told of each DAG run that is seen to have ended.
         clock: Seconds of a clock that never goes back.
     """
 
@@ -88,6 +89,7 @@ class Tick:
     transform: Transform | None = None
     memory: Memory = field(default_factory=Memory)
     partitioning: Partitioning = field(default_factory=Partitioning)
+    on_dag_run: Callable[[DagRun], None] | None = None
     clock: Callable[[], float] = time.monotonic
 
     _found: dict[tuple[AssetKey | AssetCheckKey, str], tuple[datetime, Told]] = field(
@@ -208,6 +210,8 @@ class Tick:
 
     def _take(self, row: Ending, candidate: Candidate | None) -> bool:
         """Collect the new events of a row; return whether there was room for all of them."""
+        if self.on_dag_run and isinstance(row, DagRun):
+            self.on_dag_run(row)
         if isinstance(row, TaskInstance) and self._endings.is_one_of_several(row):
             candidate = self._try(self._endings.of_mapped_task, row)
         if candidate is None or self._collect(candidate):

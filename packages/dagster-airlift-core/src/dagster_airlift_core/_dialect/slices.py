@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from dagster_airlift_core._dialect.asking import Query
 from dagster_airlift_core._dialect.port import UnknownPage
 from dagster_airlift_core._transport import LIMIT
-from dagster_airlift_core.model import Page, Row, Window
+from dagster_airlift_core.model import Page, Row
 
 FIRST_WIDTH = timedelta(hours=1)
 WIDEST = timedelta(days=30)
@@ -24,33 +24,35 @@ READINGS = 5
 
 def page_of(
     between: Callable[[Query], Page[Row]],
-    window: Window,
+    since: datetime,
     page: str | None,
     *,
     limit: int,
     name: Callable[[Row], str],
     stamp: str = "updated_at",
+    until: datetime | None = None,
 ) -> Page[Row]:
     """Return the rows of the next span, sorted by name, for a page may be read more than once.
 
     Args:
         between: Asks for the rows between two stamps; its pages tell how many there are in all.
-        window: Where it begins, and where it ends if it does.
+        since: Where the window begins.
         page: Where the span begins and how wide it is to be, None for the first one.
         limit: How many rows are asked for at a time.
         name: Names a row.
         stamp: What Airflow calls the stamp.
+        until: Where the window ends, None for nowhere.
 
     Raises:
         UnknownPage: The token is none of ours, or the rows of one instant do not stand still.
     """
-    begin, width = _parsed(page) if page is not None else (window.since, FIRST_WIDTH)
-    if page is None or (between(_span(stamp, begin, window.until, 1)).total or 0) <= limit:
-        rest = between(_span(stamp, begin, window.until, limit))
+    begin, width = _parsed(page) if page is not None else (since, FIRST_WIDTH)
+    if page is None or (between(_span(stamp, begin, until, 1)).total or 0) <= limit:
+        rest = between(_span(stamp, begin, until, limit))
         if _is_whole(rest):
             return _sorted(rest, name, None)
     while True:
-        end = min(begin + width, window.until or begin + width)
+        end = min(begin + width, until or begin + width)
         found = between(_span(stamp, begin, end, limit))
         if _is_whole(found):
             next_width = width * 2 if found.received <= limit // 2 else width

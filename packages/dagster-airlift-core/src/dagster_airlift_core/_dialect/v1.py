@@ -80,7 +80,7 @@ class VersionOne:
             request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=query)
             return ask(request, lambda payload: counted(reading.numbered_task_instances_page(payload)))
 
-        return page_of(between, window, page, limit=_MANY, name=lambda row: row.id)
+        return page_of(between, window.since, page, until=window.until, limit=_MANY, name=lambda row: row.id)
 
     def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
         """Ask for the DAG runs of the next span of a window that succeeded or failed, in every DAG."""
@@ -90,7 +90,14 @@ class VersionOne:
             request = get(API, "dags", "~", "dagRuns", query=query)
             return ask(request, lambda payload: counted(reading.dag_runs_page(payload)))
 
-        return page_of(between, window, page, limit=100, name=lambda row: f"{row.dag_id}/{row.run_id}")
+        return page_of(
+            between,
+            window.since,
+            page,
+            until=window.until,
+            limit=100,
+            name=lambda row: f"{row.dag_id}/{row.run_id}",
+        )
 
     def instances_of_task(
         self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None

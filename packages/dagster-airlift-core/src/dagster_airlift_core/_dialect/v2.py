@@ -127,7 +127,9 @@ class VersionTwo:
             request = get(API, "assets", "events", query=[("order_by", "timestamp"), *span])
             return ask(request, lambda payload: counted(reading.asset_events_page(payload, "asset_events")))
 
-        return page_of(between, window, page, limit=100, name=_number, stamp="timestamp")
+        return page_of(
+            between, window.since, page, until=window.until, limit=100, name=_number, stamp="timestamp"
+        )
 
 
 def _rows_after(offset: int, order: str) -> Query:
