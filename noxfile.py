@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 import nox
@@ -174,6 +175,39 @@ def screenshot(session: nox.Session) -> None:
     tell_story(session, "--check", "--picture", "docs/lineage.png")
 
 
+@nox.session(default=False)
+def observation(session: nox.Session) -> None:
+    """The state machine of the observation at length, from another seed each time; `-- EXAMPLES [SEED]`, 500 by default."""
+    sync(session, "--package", PACKAGES["core"][0], "--group", "test")
+    given = dict(zip(("examples", "seed"), session.posargs, strict=False))
+    examples, seed = given.get("examples", "500"), given.get("seed", str(secrets.randbelow(2**32)))
+    session.log("Seed %s: `-- %s %s` drives the same examples again.", seed, examples, seed)
+    machine = f"{PACKAGES['core'][1]}/tests/test_machine.py"
+    session.run(
+        *("pytest", "-q", machine, f"--hypothesis-seed={seed}"), env={"AIRLIFT_MACHINE_EXAMPLES": examples}
+    )
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """A real Airflow 3 in which two writers work, and a real daemon that dies each minute; `-- MINUTES`, 20 by default."""
+    sync(session, "--all-packages", "--all-groups")
+    minutes = session.posargs[0] if session.posargs else "20"
+    session.run(
+        *("pytest", "-s", "tests/test_soak_observation.py"),
+        env={"AIRLIFT_SOAK_MINUTES": minutes},
+        interrupt_timeout=INTERRUPT_SECONDS,
+        terminate_timeout=STOP_SECONDS,
+    )
+
+
+@nox.session(name="benchmark-observing", default=False)
+def benchmark_observing(session: nox.Session) -> None:
+    """Observe synthetic Airflows, ours and the peer's in turn; `-- --quick` takes seconds."""
+    sync(session, "--all-packages", "--group", "peer")
+    session.run("python", "benchmarks/observing.py", *session.posargs)
+
+
 @nox.session(name="benchmark-peering", default=False)
 def benchmark_peering(session: nox.Session) -> None:
     """Load synthetic Airflows, ours and the peer's in turn; `-- --quick` takes seconds."""
@@ -193,3 +227,10 @@ def benchmark_peering_real(session: nox.Session) -> None:
     """Load a real Airflow 2.11, ours and the peer's in turn."""
     sync(session, "--project", "airflow-2", "--group", "peer")
     session.run("python", "benchmarks/peering_real.py", *session.posargs)
+
+
+@nox.session(name="benchmark-bystander", default=False)
+def benchmark_bystander(session: nox.Session) -> None:
+    """Load a real Airflow 2.11 over several numbers of connections, and see who waits for it."""
+    sync(session, "--project", "airflow-2", "--group", "peer")
+    session.run("python", "benchmarks/bystander.py", *session.posargs)

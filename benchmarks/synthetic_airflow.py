@@ -3,7 +3,8 @@
 python benchmarks/synthetic_airflow.py v1|v2 DAGS
 
 It prints its URL when it answers. `GET /-/counts` tells what it has sent since the last time that it was asked so;
-`GET /-/latency/MS` sets how long every other answer waits.
+`GET /-/latency/MS` sets how long every other answer waits; `GET /-/finish/RUNS/SECONDS` lets runs succeed, spread evenly
+over so many seconds until now.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from dataclasses import asdict, dataclass
 from email.utils import formatdate
 from functools import cache
 from typing import cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
+from synthetic_history import PAGE_CAP, History, Query
 from synthetic_payloads import DAGS_PER_ASSET, TASKS, Payloads, dag_id
 
-PAGE_CAP = 100
 CONTROL = "/-/"
 _LOGIN_PAGE = b'<form><input id="csrf_token" name="csrf_token" type="hidden" value="synthetic"></form>'
 
@@ -64,18 +65,25 @@ class Site:
             "tasks", [self._json(payloads.task(number)) for number in range(TASKS)], TASKS
         )
         self._known = {dag_id(number) for number in range(dags)}
-        self.reply = cache(self._reply)
+        self._kept = cache(self._reply)
+        self.history = History(api, dags)
 
-    def _reply(self, method: str, target: str, *, is_zipped: bool) -> Reply:
-        reply = self._plain(method, target)
+    def reply(self, method: str, target: str, body: bytes, *, is_zipped: bool) -> Reply:
+        """Return an answer; what never changes is rendered once."""
+        if "/dagRuns" in target:
+            return self._reply(method, target, is_zipped=is_zipped, body=body)
+        return self._kept(method, target, is_zipped=is_zipped)
+
+    def _reply(self, method: str, target: str, *, is_zipped: bool, body: bytes = b"") -> Reply:
+        reply = self._plain(method, target, body)
         if not is_zipped or self._api == "v1" or not reply.body:  # Airflow 2.11 does not compress
             return reply
         body = gzip.compress(reply.body, compresslevel=5)
         return Reply(reply.status, body, reply.content_type, (*reply.headers, "Content-Encoding: gzip"))
 
-    def _plain(self, method: str, target: str) -> Reply:
+    def _plain(self, method: str, target: str, body: bytes) -> Reply:
         url = urlsplit(target)
-        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        query = parse_qs(url.query)
         if url.path == "/auth/token" and self._api == "v2":
             return Reply("201 Created", self._json({"access_token": "synthetic"}))
         if url.path == "/login/" and self._api == "v1":
@@ -83,8 +91,11 @@ class Site:
         parts = url.path.strip("/").split("/")
         if parts[:2] != ["api", self._api]:
             return Reply("404 Not Found", self._json({"detail": "Not Found"}))
-        body = self._listing(parts[2:], query)
-        return Reply("200 OK", body) if body else Reply("404 Not Found", self._json({"detail": "Not Found"}))
+        parts = [unquote(part) for part in parts[2:]]
+        listed = self.history.answer(parts, query, body) or self._listing(parts, query)
+        return (
+            Reply("200 OK", listed) if listed else Reply("404 Not Found", self._json({"detail": "Not Found"}))
+        )
 
     def _login(self, method: str) -> Reply:
         cookie = "Set-Cookie: session=synthetic; Path=/; HttpOnly"
@@ -92,9 +103,9 @@ class Site:
             return Reply("302 Found", b"", "text/html", (cookie, "Location: /home"))
         return Reply("200 OK", _LOGIN_PAGE, "text/html", (cookie,))
 
-    def _listing(self, parts: list[str], query: dict[str, str]) -> bytes:
-        start = int(query.get("offset", "0"))
-        end = start + min(int(query.get("limit", "50")), PAGE_CAP)
+    def _listing(self, parts: list[str], query: Query) -> bytes:
+        start = int(query.get("offset", ["0"])[0])
+        end = start + min(int(query.get("limit", ["50"])[0]), PAGE_CAP)
         body = b""
         match parts:
             case ["version"]:
@@ -135,12 +146,14 @@ class Server:
         self._latency = 0.0
         self.counts = Counts()
 
-    def answer(self, transport: asyncio.Transport, method: str, target: str, *, is_zipped: bool) -> None:
+    def answer(
+        self, transport: asyncio.Transport, method: str, target: str, body: bytes, *, is_zipped: bool
+    ) -> None:
         """Answer a request, now or after the latency."""
         if target.startswith(CONTROL):
             transport.write(_rendered(Reply("200 OK", self._control(target))))
             return
-        reply = self._site.reply(method, target, is_zipped=is_zipped)
+        reply = self._site.reply(method, target, body, is_zipped=is_zipped)
         self.counts.requests += 1
         self.counts.waiting += 1
         self.counts.most_waiting = max(self.counts.most_waiting, self.counts.waiting)
@@ -159,6 +172,9 @@ class Server:
     def _control(self, target: str) -> bytes:
         if target.startswith(f"{CONTROL}latency/"):
             self._latency = int(target.rpartition("/")[2]) / 1000
+        if target.startswith(f"{CONTROL}finish/"):
+            runs, seconds = target.split("/")[-2:]
+            self._site.history.finish(int(runs), float(seconds))
         counts, self.counts = self.counts, Counts()
         return json.dumps(asdict(counts)).encode()
 
@@ -192,13 +208,13 @@ class Connection(asyncio.Protocol):
         length = int(fields.get("content-length", "0"))
         if len(rest) < length:
             return
-        self._buffer = rest[length:]
+        body, self._buffer = rest[:length], rest[length:]
         method, target, _ = lines[0].split(" ")
         if not self._is_counted and not target.startswith(CONTROL):
             self._is_counted = True
             self._server.counts.connections += 1
         is_zipped = "gzip" in fields.get("accept-encoding", "")
-        self._server.answer(self._transport, method, target, is_zipped=is_zipped)
+        self._server.answer(self._transport, method, target, body, is_zipped=is_zipped)
 
 
 def _rendered(reply: Reply) -> bytes:

@@ -8,6 +8,14 @@ from typing import Any
 TASKS = 10
 DAGS_PER_ASSET = 10
 """Every tenth DAG writes an Airflow asset (a dataset in 2.11), and the DAG after it is scheduled on it."""
+_VERSION = {
+    "id": "01a2022d-6f7e-7b31-9285-8c2b96cba1c0",
+    "version_number": 2,
+    "dag_id": "%(dag)s",
+    "bundle_name": "dags-folder",
+    "bundle_version": None,
+    "created_at": "%(start)s",
+}
 _STAMP = "2026-01-15T12:00:00.000000"
 
 
@@ -109,6 +117,86 @@ class Payloads:
             return {**row, "consuming_dags": [reader]}
         later = {"consuming_tasks": [], "watchers": [], "last_asset_event": {"id": None, "timestamp": None}}
         return {**row, "name": asset_uri(number), "group": "asset", "scheduled_dags": [reader], **later}
+
+    def run(self) -> dict[str, Any]:
+        """Return the row of a DAG run that has succeeded, with names in it that are filled in."""
+        shared: dict[str, Any] = {
+            "dag_run_id": "%(run)s",
+            "dag_id": "%(dag)s",
+            "state": "success",
+            "run_type": "scheduled",
+            "logical_date": "%(start)s",
+            "data_interval_start": "%(start)s",
+            "data_interval_end": "%(start)s",
+            "start_date": "%(start)s",
+            "end_date": "%(end)s",
+            "last_scheduling_decision": "%(end)s",
+            "conf": {},
+            "note": None,
+        }
+        if self.api == "v1":
+            return {**shared, "execution_date": "%(start)s", "external_trigger": False}
+        return {**shared, **self._run_v2()}
+
+    def task_instance(self) -> dict[str, Any]:
+        """Return the row of a task instance that has succeeded, with names in it that are filled in."""
+        shared: dict[str, Any] = {
+            "task_id": "%(task)s",
+            "task_display_name": "%(task)s",
+            "dag_id": "%(dag)s",
+            "dag_run_id": "%(run)s",
+            "map_index": -1,
+            "state": "success",
+            "try_number": 1,
+            "max_tries": 2,
+            "start_date": "%(start)s",
+            "end_date": "%(end)s",
+            "duration": 12.312,
+            "operator": "BashOperator",
+            "hostname": "worker-7.airflow.example.com",
+            "unixname": "airflow",
+            "pid": 28249,
+            "executor": None,
+            "executor_config": "{}",
+            "pool": "default_pool",
+            "pool_slots": 1,
+            "queue": "default",
+            "priority_weight": 1,
+            "note": None,
+            "rendered_map_index": None,
+            "rendered_fields": {"bash_command": "dbt build --select orders", "cwd": None, "env": None},
+            "trigger": None,
+            "triggerer_job": None,
+        }
+        if self.api == "v1":
+            return {**shared, "execution_date": "%(start)s", "queued_when": "%(start)s", "sla_miss": None}
+        return {**shared, **self._task_instance_v2()}
+
+    def _run_v2(self) -> dict[str, Any]:
+        return {
+            "duration": 27.96,
+            "run_after": "%(start)s",
+            "queued_at": "%(start)s",
+            "triggered_by": "timetable",
+            "triggering_user_name": None,
+            "bundle_version": None,
+            "dag_display_name": "%(dag)s",
+            "partition_key": None,
+            "partition_date": None,
+            "dag_versions": [_VERSION],
+        }
+
+    def _task_instance_v2(self) -> dict[str, Any]:
+        return {
+            "id": "01a2022d-6f7e-7b31-9285-%(number)s",
+            "dag_display_name": "%(dag)s",
+            "logical_date": "%(start)s",
+            "run_after": "%(start)s",
+            "queued_when": "%(start)s",
+            "scheduled_when": "%(start)s",
+            "operator_name": "BashOperator",
+            "dag_version": _VERSION,
+        }
 
     def _dag_v1(self, number: int) -> dict[str, Any]:
         return {

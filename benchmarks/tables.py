@@ -23,6 +23,22 @@ def tables(dags: int) -> Mapping[str, AssetSpec]:
     }
 
 
+def tables_of_tasks(dags: int) -> Mapping[str, Mapping[str, list[AssetSpec]]]:
+    """Return one table for each task of each DAG, by DAG id and task id; each reads the one before."""
+    return {
+        dag_id(number): {
+            task_id(task): [
+                AssetSpec(
+                    AssetKey([dag_id(number), task_id(task)]),
+                    deps=[AssetKey([dag_id(number), task_id(task - 1)])] if task else [],
+                )
+            ]
+            for task in range(TASKS)
+        }
+        for number in range(dags)
+    }
+
+
 def chain(length: int) -> Mapping[str, list[AssetSpec]]:
     """Return tables that each read the one before, by the task of one DAG that materializes them."""
     specs = [

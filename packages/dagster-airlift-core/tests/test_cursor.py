@@ -20,14 +20,42 @@ GOLDEN = (
 )
 
 
-def test_the_first_cursor_sweeps_two_days() -> None:
+def test_the_first_pass_is_a_sweep_of_two_days_and_the_only_one() -> None:
     cursor = Cursor("prod").begun(NOW, MAPPING, ORDER)
 
-    assert cursor.sweep
     assert cursor.recent
-    assert (cursor.sweep.window.since, cursor.sweep.window.run_after) == (NOW - SWEEP_SPAN, None)
+    assert (cursor.recent.window.since, cursor.recent.window.run_after) == (NOW - SWEEP_SPAN, None)
+    assert cursor.sweep is None
+    ended = cursor.with_scan("recent", None)
+    assert (ended.watermark, ended.swept_at) == (NOW, NOW)
+
+
+@pytest.mark.parametrize("hours", [12, 24 * 7])
+def test_after_a_long_time_one_pass_reads_everything(hours: int) -> None:
+    now = NOW + timedelta(hours=hours)
+    cursor = Cursor("prod", watermark=NOW, swept_at=NOW, mapping=MAPPING).begun(now, MAPPING, ORDER)
+
+    assert cursor.recent
+    assert cursor.sweep is None
+    assert cursor.recent.is_wide
+    assert cursor.recent.window.since == min(NOW - OVERLAP, now - SWEEP_SPAN)
+
+
+def test_what_changed_lately_is_read_beside_a_sweep_and_in_runs_that_were_due_lately() -> None:
+    cursor = Cursor("prod", watermark=NOW, swept_at=None, mapping=MAPPING).begun(NOW, MAPPING, ORDER)
+
+    assert cursor.recent
+    assert cursor.sweep
     assert cursor.recent.window.since == NOW - OVERLAP
     assert cursor.recent.window.run_after == NOW - OVERLAP - HORIZON
+
+
+def test_the_time_is_not_needed_while_the_last_pass_goes_on() -> None:
+    begun = Cursor("prod").begun(NOW, MAPPING, ORDER)
+
+    assert begun.is_under_way(MAPPING)
+    assert not begun.is_under_way("new")
+    assert not begun.with_scan("recent", None).is_under_way(MAPPING)
 
 
 def test_a_pass_reads_tasks_then_runs_then_events_of_assets_and_then_sets_the_watermark() -> None:
@@ -57,12 +85,22 @@ def test_a_new_mapping_is_a_reason_to_sweep_at_once() -> None:
 
 
 def test_a_new_mapping_begins_a_sweep_that_is_under_way_again() -> None:
-    cursor = Cursor("prod").begun(NOW, "0ld", ORDER)
+    cursor = Cursor("prod", watermark=NOW).begun(NOW, "0ld", ORDER)
     assert cursor.sweep
     half_way = cursor.with_scan("sweep", cursor.sweep.past_page("page 2"))
 
     begun = half_way.begun(NOW, MAPPING, ORDER)
 
+    assert begun.sweep
+    assert begun.sweep.page is None
+
+
+def test_a_new_mapping_begins_a_sweep_beside_a_wide_pass_that_is_under_way() -> None:
+    cursor = Cursor("prod").begun(NOW, "0ld", ORDER)
+
+    begun = cursor.begun(NOW + timedelta(minutes=1), MAPPING, ORDER)
+
+    assert begun.recent == cursor.recent
     assert begun.sweep
     assert begun.sweep.page is None
 

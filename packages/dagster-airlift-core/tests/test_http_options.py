@@ -15,6 +15,7 @@ from dagster_airlift_core import (
     AirflowUnreachable,
     HttpOptions,
 )
+from dagster_airlift_core.http_options import DEFAULT_OPTIONS
 from dagster_airlift_core.testing import FakeAirflow
 
 CANARY = "canary-3f9"
@@ -138,14 +139,42 @@ def test_nothing_is_written_to_the_environment(fake: FakeAirflow) -> None:
     assert dict(os.environ) == before
 
 
-def test_all_threads_share_eight_connections_at_most(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        pytest.param(HttpOptions(), DEFAULT_OPTIONS.connections, id="default"),
+        pytest.param(HttpOptions(connections=3), 3, id="chosen"),
+    ],
+)
+def test_all_threads_share_as_many_connections_as_are_allowed(
+    fake: FakeAirflow, options: HttpOptions, most: int
+) -> None:
     for number in range(60):
         fake.add_dag(f"dag{number}", {"task": []})
+    airflow = asked(fake.url, options)
 
     airflow.list_tasks_of(fake.dags)
     airflow.list_tasks_of(fake.dags)
 
-    assert 1 <= fake.connections <= 9
+    assert 1 < fake.connections <= most
+
+
+@pytest.mark.parametrize("connections", [0, -1, 65])
+def test_no_connection_and_too_many_are_refused(connections: int) -> None:
+    with pytest.raises(ValueError, match=f"connections={connections}.* from 1 to 64"):
+        HttpOptions(connections=connections)
+
+
+@pytest.mark.parametrize("headers", [{"X-Gate": "a\nb"}, {"X\r\n": "a"}, {"X-Gate": "\u2028"}])
+def test_a_header_that_http_cannot_carry_is_refused_without_its_value(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="Look for a line break in it"):
+        HttpOptions(headers=headers)
+
+
+def test_credentials_count_before_a_header_of_the_same_name(fake: FakeAirflow) -> None:
+    dags = asked(fake.url, HttpOptions(headers={"authorization": "none"})).list_dags()
+
+    assert [dag.dag_id for dag in dags.rows] == ["etl"]
 
 
 @pytest.mark.parametrize(

@@ -292,6 +292,20 @@ def test_a_source_that_is_not_there_is_noted(fake: FakeAirflow, airflow: Airflow
     assert "Source code of etl" in snapshot.notes[0]
 
 
+def test_sources_that_there_is_no_time_for_are_noted_once(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    for number in range(20):
+        fake.add_dag(f"dag{number}")
+
+    snapshot = Reading(airflow, with_sources=True, tasks_within=-1.0).snapshot()
+
+    assert snapshot.sources == {}
+    (note,) = snapshot.notes
+    assert note.startswith("Source code of dag0:")
+    assert "took more than -1 s for the source code of all DAGs" in note
+
+
 def test_filters_and_a_function_say_which_dags_are_read(fake: FakeAirflow, airflow: AirflowInstance) -> None:
     fake.add_dag("a", {"t": []}, tags=["x"])
     fake.add_dag("b", {"t": []}, tags=["x"])

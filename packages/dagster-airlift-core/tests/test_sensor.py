@@ -388,3 +388,29 @@ def test_a_cursor_holds_no_secret(fake: FakeAirflow, daemon: SensorDaemon) -> No
 
     text = str(daemon.cursor) + json.dumps([str(event.metadata) for event in daemon.events("raw")])
     assert not [secret for secret in ("viewer", "Bearer", "not for Dagster") if secret in text]
+
+
+def test_a_catch_up_reads_each_page_once_and_asks_for_nothing_else(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
+    for number in range(1300):
+        fake.set_task("etl", f"r{number:04}", "extract")
+        fake.set_run("etl", f"r{number:04}", "running")
+    daemon.tick()
+    fake.requests.clear()
+
+    found = [len(daemon.tick()) for _ in range(2)]
+
+    assert found == [500, 300]
+    pages = [request.path for request in fake.requests]
+    assert len([page for page in pages if page.endswith("taskInstances")]) == 8
+    assert len(pages) == 9  # and one of DAG runs
+
+
+def test_an_idle_tick_is_three_requests(fake: FakeAirflow, daemon: SensorDaemon) -> None:
+    daemon.tick()
+    fake.requests.clear()
+
+    daemon.tick()
+
+    assert len(fake.requests) == 3

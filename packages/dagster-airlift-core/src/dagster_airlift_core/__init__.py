@@ -3,6 +3,7 @@
 from dagster_airlift_core.auth import AirflowAuthBackend, AirflowTokenAuthBackend
 from dagster_airlift_core.basic_auth import AirflowBasicAuthBackend
 from dagster_airlift_core.component import AirflowInstanceComponent
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.dag_trigger import DagTrigger
 from dagster_airlift_core.definitions import build_defs_from_airflow_instance, load_airflow_dag_asset_specs
 from dagster_airlift_core.errors import (
@@ -23,7 +24,7 @@ from dagster_airlift_core.mapping import (
     assets_with_multiple_task_mappings,
     assets_with_task_mappings,
 )
-from dagster_airlift_core.model import AirflowAsset, Dag, DagRun, DagRunRequest, TaskInstance
+from dagster_airlift_core.model import AirflowAsset, Dag, DagRun, TaskInstance
 from dagster_airlift_core.results import TaskEvent, TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
 from dagster_airlift_core.transforming import AirflowDefinitionsData, AssetEvent, EventTransformerFn

@@ -57,6 +57,11 @@ class Conversation:
         self._at_most: int | None = None
 
     @property
+    def whom(self) -> str:
+        """How errors call the instance."""
+        return self._transport.whom
+
+    @property
     def base_url(self) -> str:
         """URL of the web server."""
         return self._transport.base_url

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -11,13 +10,13 @@ import sqlalchemy as db
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckKey,
+    AssetDep,
     AssetKey,
     AssetSpec,
     DagsterEvent,
     DagsterEventType,
     DagsterInstance,
     DagsterRun,
-    DagsterRunStatus,
     Definitions,
     JobDefinition,
     SensorEvaluationContext,
@@ -126,6 +125,17 @@ def planned(instance: DagsterInstance, run_id: str) -> frozenset[AssetKey]:
     return frozenset(key for key in keys if key)
 
 
+def last_evaluation(instance: DagsterInstance, check: AssetCheckKey) -> AssetCheckEvaluation | None:
+    """Return the latest evaluation of a check, and not that one of it is under way; only the storage has a history."""
+    cursor: int | None = None
+    while records := instance.event_log_storage.get_asset_check_execution_history(check, 10, cursor):
+        for record in records:
+            if isinstance(record.evaluation, AssetCheckEvaluation):
+                return record.evaluation
+        cursor = records[-1].id
+    return None
+
+
 def key_at(partitions: TimeWindowPartitionsDefinition, at: float) -> str:
     """Return the key of the last window that had begun at a moment, whether or not the definition goes so far.
 
@@ -195,65 +205,61 @@ def repository_of_run(run: DagsterRun) -> Repository | None:
     return run.remote_job_origin.repository_origin if run.remote_job_origin else None
 
 
-@dataclass(frozen=True)
-class EndedRun:
-    """A run that something else than Dagster has run, with its own times.
+def add_ended_run(
+    instance: DagsterInstance, run: DagsterRun, began_at: datetime, repository: Repository | None
+) -> None:
+    """Store a run that Dagster did not launch; public is only to launch one."""
+    origin = RemoteJobOrigin(repository, run.job_name) if repository else None
+    instance.run_storage.add_historical_run(run._replace(remote_job_origin=origin), began_at)  # pyright: ignore[reportPrivateUsage]
 
-    Args:
-        run_id: Its id, a UUID.
-        job_name: Name of its job.
-        tags: Its tags.
-        assets: The assets that it is about.
-        started_at: When it started.
-        ended_at: When it ended.
-        failure: Why it failed, None when it succeeded.
+
+def report_at(instance: DagsterInstance, event: DagsterEvent, run_id: str, at: datetime) -> None:
+    """Store an event of a run as one of another moment; public are only asset events, of this moment."""
+    if event.is_run_failure:
+        event = event._replace(event_specific_data=JobFailureData(error=None))  # pyright: ignore[reportPrivateUsage]
+    instance.report_dagster_event(event, run_id=run_id, timestamp=at.timestamp())
+
+
+def with_facts(
+    spec: AssetSpec, metadata: Mapping[str, object], tags: Mapping[str, str] | None = None
+) -> AssetSpec:
+    """Return a spec with more metadata and tags, in a ninth of the time of `AssetSpec.merge_attributes`.
+
+    That looks again at everything of the spec: its key, dependencies, owners, tags and group. What is added
+    must be of the form that Dagster demands.
     """
+    return spec._replace(  # pyright: ignore[reportPrivateUsage]
+        metadata={**spec.metadata, **metadata}, tags={**spec.tags, **(tags or {})}
+    )
 
-    run_id: str
-    job_name: str
-    tags: Mapping[str, str]
-    assets: frozenset[AssetKey]
-    started_at: datetime
-    ended_at: datetime
-    failure: str | None
 
-    def write(self, instance: DagsterInstance, repository: Repository | None) -> bool:
-        """Store the run as far as it is not stored; return whether there was something to store.
+def with_deps(spec: AssetSpec, deps: Iterable[AssetKey]) -> AssetSpec:
+    """Return a spec that reads more assets; not `AssetSpec.merge_attributes` for the reason of `with_facts`."""
+    known = {dep.asset_key for dep in spec.deps}
+    added = [AssetDep(key) for key in deps if key not in known]
+    return spec._replace(deps=[*spec.deps, *added])  # pyright: ignore[reportPrivateUsage]
 
-        Public are only runs that Dagster launches, and events of this moment.
 
-        Args:
-            instance: Where it is stored.
-            repository: Where its job is defined.
-        """
-        known = instance.get_run_by_id(self.run_id)
-        if known and known.is_finished:
-            return False
-        if known is None:
-            instance.run_storage.add_historical_run(self._run(repository), self.started_at)
-        if known is None or known.status is DagsterRunStatus.NOT_STARTED:
-            self._report(instance, DagsterEventType.RUN_START, self.started_at)
-        ended_as = DagsterEventType.RUN_FAILURE if self.failure else DagsterEventType.RUN_SUCCESS
-        self._report(instance, ended_as, self.ended_at)
-        return True
+def spec_like(
+    template: AssetSpec,
+    *,
+    key: AssetKey,
+    deps: Iterable[AssetKey],
+    description: str,
+    owners: Sequence[str],
+    tags: Mapping[str, str],
+    metadata: Mapping[str, object],
+) -> AssetSpec:
+    """Return a spec in the group and of the kinds of another one.
 
-    def _run(self, repository: Repository | None) -> DagsterRun:
-        origin = RemoteJobOrigin(repository, self.job_name) if repository else None
-        return DagsterRun(
-            job_name=self.job_name,
-            run_id=self.run_id,
-            tags=self.tags,
-            asset_selection=self.assets,
-            status=DagsterRunStatus.NOT_STARTED,
-            remote_job_origin=origin,
-        )
-
-    def _report(self, instance: DagsterInstance, what: DagsterEventType, at: datetime) -> None:
-        has_failed = what is DagsterEventType.RUN_FAILURE
-        event = DagsterEvent(
-            event_type_value=what.value,
-            job_name=self.job_name,
-            message=self.failure if has_failed else None,
-            event_specific_data=JobFailureData(error=None) if has_failed else None,
-        )
-        instance.report_dagster_event(event, run_id=self.run_id, timestamp=at.timestamp())
+    The template is looked at by Dagster, once and not for each of thousands; what is given must be of the form
+    that Dagster demands, and no asset may be among `deps` twice.
+    """
+    return template._replace(  # pyright: ignore[reportPrivateUsage]
+        key=key,
+        deps=[AssetDep(dep) for dep in deps],
+        description=description,
+        owners=owners,
+        tags={**template.tags, **tags},
+        metadata=metadata,
+    )

@@ -18,6 +18,8 @@ OVERLAP = timedelta(minutes=10)
 """A row may become visible this long after Airflow stamped it."""
 SWEEP_EVERY = timedelta(hours=1)
 SWEEP_SPAN = timedelta(hours=48)
+LATE = timedelta(hours=12)
+"""A pass over so much reads the rest of a sweep as well, for then nothing is gained by being first."""
 HORIZON = timedelta(days=7)
 """Between two sweeps, only runs due within this time before the window are read: that has an index."""
 
@@ -50,6 +52,11 @@ class Scan:
     page: str | None = None
     after: str | None = None
     order: str = ""
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it leaves out no DAG run, however long ago that was due."""
+        return self.window.run_after is None
 
     def past_row(self, row: str) -> Scan:
         """Return the pass with one more row of its page dealt with."""
@@ -91,10 +98,15 @@ class Cursor:
     sweep: Scan | None = None
     mapping: str = ""
 
+    def is_under_way(self, mapping: str) -> bool:
+        """Whether the next tick reads on where this one stopped, so that it need not know what time it is."""
+        return self.recent is not None and mapping == self.mapping
+
     def begun(self, now: datetime, mapping: str, order: str) -> Cursor:
         """Return the cursor with those passes begun that are due at this server time.
 
-        A new mapping is a reason to sweep at once: what ran before it existed was passed over.
+        A new mapping is a reason to sweep at once: what ran before it existed was passed over. After a long
+        time, and the first time, one wide pass does what both would do, and so every row is read once.
 
         Args:
             now: Server time.
@@ -102,13 +114,22 @@ class Cursor:
             order: Order and filters that page tokens of now belong to.
         """
         known = min(self.watermark or now, now) - OVERLAP
-        recent = (self.recent or Scan(Window(known, known - HORIZON), now)).in_order(order)
         is_new = mapping != self.mapping
         is_due = is_new or self.swept_at is None or now - self.swept_at >= SWEEP_EVERY
+        is_late = self.watermark is None or now - known >= LATE
+        if is_due and is_late and self.recent is None:
+            wide = Scan(Window(min(known, now - SWEEP_SPAN), None), now).in_order(order)
+            return replace(self, recent=wide, sweep=None, mapping=mapping)
+        recent = self.recent or Scan(Window(known, known - HORIZON), now)
         under_way = None if is_new else self.sweep
+        is_due = is_due and (is_new or not recent.is_wide)
         sweep = under_way or (Scan(Window(now - SWEEP_SPAN, None), now) if is_due else None)
-        sweep = sweep.in_order(order) if sweep else None
-        return replace(self, recent=recent, sweep=sweep, mapping=mapping)
+        return replace(self, recent=recent, sweep=sweep, mapping=mapping).in_order(order)
+
+    def in_order(self, order: str) -> Cursor:
+        """Return the cursor with the page tokens of its passes dropped that belong to another order."""
+        recent = self.recent.in_order(order) if self.recent else None
+        return replace(self, recent=recent, sweep=self.sweep.in_order(order) if self.sweep else None)
 
     def scan(self, kind: Kind) -> Scan | None:
         """Return a pass that is under way."""
@@ -120,7 +141,13 @@ class Cursor:
             ended = self.sweep.as_of if self.sweep and scan is None else None
             return replace(self, sweep=scan, swept_at=_later(self.swept_at, ended))
         ended = self.recent.as_of if self.recent and scan is None else None
-        return replace(self, recent=scan, watermark=_later(self.watermark, ended))
+        swept = ended if self.recent and self.recent.is_wide else None
+        return replace(
+            self,
+            recent=scan,
+            watermark=_later(self.watermark, ended),
+            swept_at=_later(self.swept_at, swept),
+        )
 
     def to_json(self) -> str:
         """Return the text that Dagster keeps."""

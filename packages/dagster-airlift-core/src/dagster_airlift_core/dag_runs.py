@@ -7,8 +7,9 @@ from datetime import datetime
 
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._dialect import UnknownPage
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.errors import AirflowNotFound
-from dagster_airlift_core.model import Dag, DagRun, DagRunRequest, Page, TaskInstance
+from dagster_airlift_core.model import Dag, DagRun, Page, TaskInstance
 
 
 class DagRuns:

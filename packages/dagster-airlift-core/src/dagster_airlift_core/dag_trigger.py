@@ -8,8 +8,8 @@ from typing import cast
 
 from dagster import AssetExecutionContext, TimeWindowPartitionsDefinition
 
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.errors import MappingError
-from dagster_airlift_core.model import DagRunRequest
 
 
 def dag_run_request(context: AssetExecutionContext) -> DagRunRequest:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.dag_runs import DagRuns
 from dagster_airlift_core.errors import AirflowApiError
-from dagster_airlift_core.model import FAILED, DagRun, DagRunRequest
+from dagster_airlift_core.model import FAILED, DagRun
 from dagster_airlift_core.patience import NO_ANSWER, Patience
 from dagster_airlift_core.run_names import dag_run_id
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from dagster_airlift_core.handles import TaskHandle
 
 Row = TypeVar("Row")
+
+RenderedValue: TypeAlias = (
+    str | int | float | bool | tuple["RenderedValue", ...] | Mapping[str, "RenderedValue"] | None
+)
+"""What a template field may hold."""
 
 SUCCESS = "success"
 FAILED = "failed"
@@ -46,6 +51,7 @@ class Task:
 
     `group_id` is the dotted id without its last part: Airflow's API does not name the task group itself.
     `is_proxied` says that Dagster does the work: its operator is one of our provider's proxies.
+    `operator_class` is the class of the operator with its module, None where Airflow does not tell.
     """
 
     dag_id: str
@@ -55,6 +61,7 @@ class Task:
     group_id: str | None = None
     is_mapped: bool = False
     is_proxied: bool = False
+    operator_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,25 @@ class TaskInstance:
 
 
 @dataclass(frozen=True)
+class RenderedFields:
+    """The template fields of one task instance, as they were when it ran.
+
+    They may hold business data, so they are not shown, and not kept: whoever asks takes from them what it needs.
+
+    Args:
+        run_id: The DAG run.
+        task_id: The task.
+        map_index: Which copy of a dynamically mapped task it is, -1 for a task that is none.
+        fields: Name → value, with its templates rendered. Airflow cuts long ones, and masks secrets.
+    """
+
+    run_id: str
+    task_id: str
+    map_index: int
+    fields: Mapping[str, RenderedValue] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class DagRun:
     """One run of a DAG; a re-run keeps its id and gets another end.
 
@@ -177,38 +203,6 @@ class DagRun:
     def is_finished(self) -> bool:
         """Whether it ended, well or not."""
         return self.state in (SUCCESS, FAILED)
-
-
-@dataclass(frozen=True)
-class DagRunRequest:
-    """What Airflow is asked for when a DAG run is triggered.
-
-    Airflow has one run of a DAG for a logical date at most.
-
-    Args:
-        conf: Parameters of the run, as JSON.
-        logical_date: Its logical date; None for none, which to Airflow 2 is the moment of the trigger.
-        data_interval: Start and end of its data interval, which needs a logical date; None to leave it to the
-            timetable of the DAG.
-        partition_key: Partition of a DAG that has partitions, in Airflow 3.
-        note: What people read beside the run.
-    """
-
-    conf: Mapping[str, object] = field(default_factory=dict[str, object])
-    logical_date: datetime | None = None
-    data_interval: tuple[datetime, datetime] | None = None
-    partition_key: str | None = None
-    note: str | None = None
-
-    def __post_init__(self) -> None:
-        """Look for what Airflow would not understand."""
-        dates = [date for date in (self.logical_date, *(self.data_interval or ())) if date]
-        if any(date.tzinfo is None for date in dates):
-            raise ValueError(f"{dates} have no time zone. Give dates with `tzinfo`.")
-        if self.data_interval and not self.logical_date:
-            raise ValueError(
-                "A data interval needs a logical date. Give its start, or leave out the interval."
-            )
 
 
 @dataclass(frozen=True)
@@ -261,6 +255,19 @@ class Page(Generic[Row]):
     received: int
     next_page: str | None
     total: int | None = None
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """A part of the log of a try.
+
+    Args:
+        lines: Its lines, as the task wrote them; those of Airflow 2 begin with time, file and level.
+        next_part: Where the next part begins, None at the end.
+    """
+
+    lines: tuple[str, ...]
+    next_part: str | None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec, DefaultSensorStatus, Definitions, MetadataValue
 
-from dagster_airlift_core._dagster_private import map_specs
+from dagster_airlift_core._dagster_private import map_specs, with_deps
 from dagster_airlift_core.airflow_assets import AirflowAssets
 from dagster_airlift_core.assets import (
     Source,
@@ -117,9 +117,7 @@ class Peer:
     def other_specs(self) -> Sequence[AssetSpec]:
         """An asset for each of Airflow's assets, and for each task if that was chosen."""
         return [
-            self._with_left_out(
-                spec.merge_attributes(deps=deps) if (deps := self._edges.get(spec.key)) else spec
-            )
+            self._with_left_out(with_deps(spec, deps) if (deps := self._edges.get(spec.key)) else spec)
             for spec in self._bare
         ]
 

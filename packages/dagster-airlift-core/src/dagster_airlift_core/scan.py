@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from logging import Logger
 
 from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey
@@ -98,7 +99,6 @@ class Tick:
     _set_aside: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _done: set[str] = field(default_factory=set[str], init=False)
     _restarted: set[Kind] = field(default_factory=set[Kind], init=False)
-    _now: datetime = field(default=_EARLIEST, init=False)
     _rows: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -125,8 +125,7 @@ class Tick:
             AirflowApiError: Airflow could not be read at all; nothing was observed and nothing is lost.
         """
         started = self.clock()
-        self._now = self.airflow.server_time()
-        begun = cursor = cursor.begun(self._now, self.mapping.fingerprint, self.airflow.scan_order())
+        begun = cursor = self._begun(cursor)
         try:
             for kind in _KINDS:
                 until = (
@@ -159,12 +158,17 @@ class Tick:
             AirflowApiError: Airflow could not be read; nothing of the pass is lost.
         """
         started = self.clock()
-        self._now = self.airflow.server_time()
         rest: Scan | None = scan.in_order(self.airflow.scan_order())
         while rest and len(self._found) < NO_NEW_PAGE_AT and self.clock() - started <= NO_NEW_PAGE_AFTER:
             rest = self._step("sweep", rest, started)
         self._tell()
         return self._events(), rest
+
+    def _begun(self, cursor: Cursor) -> Cursor:
+        order = self.airflow.scan_order()
+        if cursor.is_under_way(self.mapping.fingerprint):
+            return cursor.in_order(order)
+        return cursor.begun(self.airflow.server_time(), self.mapping.fingerprint, order)
 
     def _step(self, kind: Kind, scan: Scan, started: float) -> Scan | None:
         """Deal with one page, as far as the budget goes, and return where to read on."""
@@ -245,8 +249,13 @@ class Tick:
 
     def _awaited(self, ended: Ended) -> frozenset[AssetKey]:
         """Return what a Dagster run will record; one that goes on so long after its DAG run has died."""
-        is_old = ended.ended_at is not None and self._now - ended.ended_at > AWAITED_FOR
-        return frozenset() if is_old else self.events_of.awaited(ended.of.run_id or "")
+        awaited = self.events_of.awaited(ended.of.run_id or "")
+        is_old = bool(awaited and ended.ended_at and self._now - ended.ended_at > AWAITED_FOR)
+        return frozenset() if is_old else awaited
+
+    @cached_property
+    def _now(self) -> datetime:
+        return self.airflow.server_time()
 
     def _events(self) -> tuple[TaskEvent, ...]:
         """Return the events by their end in Airflow, then those of checks, then upstream before downstream."""

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from dagster import AssetKey, DagsterInstance, JobDefinition
 
-from dagster_airlift_core._dagster_private import EndedRun, Repository, external_job
+from dagster_airlift_core._dagster_private import Repository, external_job
+from dagster_airlift_core.ended_run import EndedRun
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping

@@ -91,7 +91,7 @@ class AirflowSite:
         parser = self._start("airflow-dag-processor", "dag-processor")
         wait = self._processes.wait_until
         wait(self._answers, "Airflow's API answers", _START_SECONDS, api.log)
-        self._log_in()
+        self.log_in()
         wait(self._healthy, "Airflow's scheduler is healthy", _START_SECONDS, scheduler.log)
         wait(self._parsed, "Airflow has parsed both DAGs", _START_SECONDS, parser.log)
         self._call(
@@ -180,7 +180,8 @@ class AirflowSite:
         except requests.RequestException:
             return False
 
-    def _log_in(self) -> None:
+    def log_in(self) -> None:
+        """Get a token; `start` does it."""
         credentials = {"username": "admin", "password": self._place.admin_password}
         answer = self._http.post(
             f"{self._place.airflow_url}/auth/token", json=credentials, timeout=_REQUEST_SECONDS

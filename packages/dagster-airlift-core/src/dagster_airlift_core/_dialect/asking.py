@@ -7,7 +7,7 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 from dagster_airlift_core._transport import Request
-from dagster_airlift_core.model import DagRunRequest
+from dagster_airlift_core.dag_run_request import DagRunRequest
 
 Query: TypeAlias = list[tuple[str, str]]
 

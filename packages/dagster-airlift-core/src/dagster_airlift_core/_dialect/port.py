@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from dagster_airlift_core._transport import Answer, Request
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
     AssetEvent,
     Dag,
     DagRun,
-    DagRunRequest,
     ImportProblem,
     Page,
+    RenderedFields,
     Span,
     Task,
     TaskInstance,
@@ -116,6 +117,14 @@ class Dialect(Protocol):
         self, ask: Ask, dag_id: str, run_id: str, since: datetime | None, page: str | None
     ) -> Page[TaskInstance]:
         """Ask for a page of the task instances of a DAG run, in whatever state, that changed since an instant."""
+        ...
+
+    def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
+        """Ask for the runs of a DAG that began to be last, in whatever state, the newest first."""
+        ...
+
+    def rendered_fields(self, ask: Ask, dag_id: str, run_id: str, page: str | None) -> Page[RenderedFields]:
+        """Ask for a page of the template fields of all task instances of one DAG run."""
         ...
 
     def due(self, instance: TaskInstance) -> datetime | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, cast
 
 from dagster_airlift_core.handles import TaskHandle
@@ -17,6 +18,8 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    RenderedFields,
+    RenderedValue,
     Row,
     Task,
     TaskInstance,
@@ -28,7 +31,7 @@ MAX_MESSAGE = 300  # characters of what Airflow says that are passed on
 
 def field(value: object, key: str) -> object:
     """Return a field of a JSON object, None where there is no such field or no object."""
-    return cast("Mapping[str, object]", value).get(key) if isinstance(value, Mapping) else None
+    return cast("Mapping[str, object]", value).get(key) if isinstance(value, dict) else None
 
 
 def version(payload: object) -> str:
@@ -79,6 +82,16 @@ def task_instances_page(payload: object) -> Page[TaskInstance]:
 def numbered_task_instances_page(payload: object) -> Page[TaskInstance]:
     """Read a page of task instances of Airflow 2, where a try is known by its number only."""
     return _page(payload, "task_instances", lambda row: _task_instance(row, _identity(row)))
+
+
+def rendered_fields_page(payload: object) -> Page[RenderedFields]:
+    """Read a page of task instances for their template fields."""
+    return _page(payload, "task_instances", _rendered_fields)
+
+
+def xcom_keys_page(payload: object) -> Page[str]:
+    """Read a page of XComs for their keys."""
+    return _page(payload, "xcom_entries", lambda row: _text(row, "key"))
 
 
 def dag_runs_page(payload: object) -> Page[DagRun]:
@@ -149,12 +162,18 @@ def _task(row: Mapping[str, Any], dag_id: str) -> Task:
         group_id=task_id.rpartition(".")[0] or None,
         is_mapped=row.get("is_mapped") is True,
         is_proxied=_is_proxy(row.get("class_ref")),
+        operator_class=_class(row.get("class_ref")),
     )
 
 
 def _is_proxy(class_ref: object) -> bool:
     module, name = field(class_ref, "module_path"), field(class_ref, "class_name")
     return str(module).startswith(PROVIDER) and "Proxy" in str(name)
+
+
+def _class(class_ref: object) -> str | None:
+    module, name = field(class_ref, "module_path"), field(class_ref, "class_name")
+    return f"{module}.{name}" if isinstance(module, str) and isinstance(name, str) else None
 
 
 def _asset(row: Mapping[str, Any]) -> AirflowAsset:
@@ -230,6 +249,29 @@ def _task_instance(row: Mapping[str, Any], identity: str) -> TaskInstance:
     )
 
 
+def _rendered_fields(row: Mapping[str, Any]) -> RenderedFields:
+    return RenderedFields(
+        run_id=_text(row, "dag_run_id"),
+        task_id=_text(row, "task_id"),
+        map_index=_integer(row, "map_index", NOT_MAPPED),
+        fields=MappingProxyType(
+            {
+                str(name): _rendered(value)
+                for name, value in _mapping(row.get("rendered_fields") or {}).items()
+            }
+        ),
+    )
+
+
+def _rendered(value: object) -> RenderedValue:
+    if isinstance(value, Mapping):
+        found = cast("Mapping[object, object]", value)
+        return MappingProxyType({str(name): _rendered(each) for name, each in found.items()})
+    if isinstance(value, list):
+        return tuple(_rendered(each) for each in cast("list[object]", value))
+    return cast("RenderedValue", value)
+
+
 def dag_run(payload: object) -> DagRun:
     """Read a DAG run."""
     row = _mapping(payload)
@@ -254,7 +296,7 @@ def _logical_date(row: Mapping[str, Any]) -> datetime | None:
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise ValueError(f"expected an object, found {type(value).__name__}")  # noqa: TRY004 - a payload
     return cast("Mapping[str, Any]", value)
 
@@ -272,9 +314,9 @@ def _text(row: Mapping[str, Any], key: str) -> str:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, list):
         return ()
-    return tuple(item for item in value if isinstance(item, str))
+    return tuple(item for item in cast("list[object]", value) if isinstance(item, str))
 
 
 def _optional(row: Mapping[str, Any], key: str) -> str | None:

@@ -13,6 +13,8 @@ _RIGHTS = {
     "dagRuns": "DAG Runs",
     "taskInstances": "Task Instances",
     "listMapped": "Task Instances",
+    "logs": "Task Logs",
+    "xcomEntries": "XComs",
     "assets": "Assets",
     "datasets": "Datasets",
     "importErrors": "ImportError",

@@ -11,15 +11,16 @@ from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, 
 from dagster_airlift_core._dialect.port import Ask, UnknownPage
 from dagster_airlift_core._dialect.slices import all_of, counted, page_of
 from dagster_airlift_core._transport import Answer
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
     AssetEvent,
     Dag,
     DagRun,
-    DagRunRequest,
     ImportProblem,
     Page,
+    RenderedFields,
     Row,
     Span,
     Task,
@@ -168,6 +169,19 @@ class VersionOne:
 
         changed = [("updated_at_gte", since.isoformat())] if since else []
         return all_of(part, [("limit", str(_MANY)), *changed], name=lambda row: row.id)
+
+    def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
+        """Ask for the runs of a DAG that began to be last, the newest first."""
+        query = [("limit", str(limit)), ("order_by", "-id")]
+        return ask(get(API, "dags", dag_id, "dagRuns", query=query), reading.dag_runs_page)
+
+    def rendered_fields(self, ask: Ask, dag_id: str, run_id: str, page: str | None) -> Page[RenderedFields]:
+        """Ask for a page of the template fields of all task instances of one DAG run.
+
+        They have no order: where one page does not hold them all, a row may come twice, and another not at all.
+        """
+        parts = ("dags", dag_id, "dagRuns", run_id, "taskInstances")
+        return _by_offset(ask, parts, [], reading.rendered_fields_page, page)
 
 
 def _dataset_events(payload: object) -> Page[AssetEvent]:

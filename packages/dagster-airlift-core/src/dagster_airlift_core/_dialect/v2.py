@@ -10,15 +10,16 @@ from dagster_airlift_core._dialect.port import Ask
 from dagster_airlift_core._dialect.refusals import detail
 from dagster_airlift_core._dialect.slices import counted, page_of
 from dagster_airlift_core._transport import Answer
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
     AssetEvent,
     Dag,
     DagRun,
-    DagRunRequest,
     ImportProblem,
     Page,
+    RenderedFields,
     Span,
     Task,
     TaskInstance,
@@ -109,6 +110,16 @@ class VersionTwo:
         query = [*changed, *_keyset(page)]
         request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
         return ask(request, reading.task_instances_page)
+
+    def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
+        """Ask for the runs of a DAG that began to be last, the newest first."""
+        query = [("limit", str(limit)), ("order_by", "-id")]
+        return ask(get(API, "dags", dag_id, "dagRuns", query=query), reading.dag_runs_page)
+
+    def rendered_fields(self, ask: Ask, dag_id: str, run_id: str, page: str | None) -> Page[RenderedFields]:
+        """Ask for a page of the template fields of all task instances of one DAG run."""
+        request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=_keyset(page))
+        return ask(request, reading.rendered_fields_page)
 
     def due(self, instance: TaskInstance) -> datetime | None:
         """Tell when the DAG run of a task instance was due."""

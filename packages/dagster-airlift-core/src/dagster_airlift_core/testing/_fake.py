@@ -105,6 +105,10 @@ class FakeAirflow(World):
         """
         self._lost.append(method)
 
+    def forget_replies(self) -> None:
+        """Answer from now on as Airflow would, whatever replies were still to be given."""
+        self._scripted.clear()
+
     def revoke_tokens(self) -> None:
         """Make every token and session invalid that was given out."""
         self.gate.revoke()

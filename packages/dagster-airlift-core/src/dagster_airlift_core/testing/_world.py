@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from dagster_airlift_core.testing._assets import AssetWorld, text_of
+from dagster_airlift_core.testing._leavings import Leavings, TaskKey
+from dagster_airlift_core.testing._plays import Plays
 from dagster_airlift_core.testing._server import Received
-
-TaskKey: TypeAlias = tuple[str, str, str, int]
 
 
 @dataclass
@@ -24,7 +23,7 @@ class Row:
     updated_at: datetime
 
 
-class World(AssetWorld):
+class World(AssetWorld, Leavings, Plays):
     """DAGs, their runs and task instances, and a clock that stands still until it is moved.
 
     Args:
@@ -34,6 +33,7 @@ class World(AssetWorld):
 
     def __init__(self, now: datetime, page_cap: int) -> None:
         super().__init__(now)
+        Plays.__init__(self)
         self.page_cap = page_cap
         self.requests: list[Received] = []
         self.dags: dict[str, dict[str, Any]] = {}
@@ -44,8 +44,6 @@ class World(AssetWorld):
         self.task_instances: dict[TaskKey, Row] = {}
         self.partitioned_dags: set[str] = set()
         self.is_v1 = False
-        self._plays: dict[str, tuple[Callable[[str], object], ...]] = {}
-        self._playing: dict[tuple[str, str], deque[Callable[[str], object]]] = {}
         self._uncommitted: list[tuple[TaskKey, Row]] = []
         self._numbers = itertools.count(1)
 
@@ -101,12 +99,20 @@ class World(AssetWorld):
 
     def proxy_task(self, dag_id: str, task_id: str) -> None:
         """Make a task one that our provider has proxied."""
+        self.set_operator(dag_id, task_id, "airflow.providers.dagster.operators.dagster.DagsterProxyOperator")
+
+    def set_operator(self, dag_id: str, task_id: str, operator_class: str) -> None:
+        """Give a task another operator.
+
+        Args:
+            dag_id: DAG id.
+            task_id: Task id.
+            operator_class: Its class, with the module.
+        """
+        module, _, name = operator_class.rpartition(".")
         self.tasks[dag_id][task_id] |= {
-            "operator_name": "DagsterProxyOperator",
-            "class_ref": {
-                "module_path": "airflow.providers.dagster.operators.dagster",
-                "class_name": "DagsterProxyOperator",
-            },
+            "operator_name": name,
+            "class_ref": {"module_path": module, "class_name": name},
         }
 
     def add_import_error(self, file: str, stack_trace: str) -> None:
@@ -165,35 +171,6 @@ class World(AssetWorld):
         number = next(self._numbers) if known is None else known.number
         self.runs[dag_id, run_id] = Row(number, payload, self.now)
 
-    def plays(self, dag_id: str, *steps: Callable[[str], object]) -> None:
-        """Say what happens in each run of a DAG that is triggered: a step whenever somebody looks at the run.
-
-        Args:
-            dag_id: DAG id.
-            steps: Each is called with the DAG run id; one that returns False is called again.
-        """
-        self._plays[dag_id] = steps
-
-    def begin(self, dag_id: str, run_id: str) -> None:
-        """Have the steps of a triggered run begin.
-
-        Args:
-            dag_id: DAG id.
-            run_id: DAG run id.
-        """
-        self._playing[dag_id, run_id] = deque(self._plays.get(dag_id, ()))
-
-    def play(self, dag_id: str, run_id: str) -> None:
-        """Let the next step of a triggered run happen, if it has one left.
-
-        Args:
-            dag_id: DAG id.
-            run_id: DAG run id.
-        """
-        steps = self._playing.get((dag_id, run_id))
-        if steps and steps[0](run_id) is not False:
-            steps.popleft()
-
     def set_task(
         self,
         dag_id: str,
@@ -244,11 +221,41 @@ class World(AssetWorld):
         payload = self._new_try(key, int(old["max_tries"]) + 1)
         payload |= {"try_number": old["try_number"] + 1, "end_date": old["end_date"], "state": None}
         self.task_instances[key] = Row(0, payload, self.now)
+        self.xcoms.pop(key, None)
         self.set_run(dag_id, run_id, "running")
+
+    def retry_task(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> None:
+        """Begin the next try of a task instance: a new id, and the same `max_tries`."""
+        key = (dag_id, run_id, task_id, map_index)
+        old = self.task_instances[key].payload
+        payload = self._new_try(key, int(old["max_tries"]))
+        payload |= {"try_number": old["try_number"] + 1, "state": "running"}
+        self.task_instances[key] = Row(0, payload, self.now)
+
+    def remove_run(self, dag_id: str, run_id: str) -> None:
+        """Remove a DAG run with everything that belongs to it, as people do in the UI."""
+        del self.runs[dag_id, run_id]
+        gone = [key for key in self.task_instances if key[:2] == (dag_id, run_id)]
+        for key in gone:
+            del self.task_instances[key]
 
     def edit_task(self, dag_id: str, run_id: str, task_id: str, **fields: object) -> None:
         """Change fields of the payload of a task instance that is not mapped, in whatever way."""
         self.task_instances[dag_id, run_id, task_id, -1].payload.update(fields)
+
+    def render_task(
+        self, dag_id: str, run_id: str, task_id: str, fields: Mapping[str, object], *, map_index: int = -1
+    ) -> None:
+        """Give a task instance the values of its template fields.
+
+        Args:
+            dag_id: DAG id.
+            run_id: DAG run id.
+            task_id: Task id.
+            fields: The values by name; none for an instance that has not begun.
+            map_index: Index of a mapped task instance.
+        """
+        self.task_instances[dag_id, run_id, task_id, map_index].payload["rendered_fields"] = dict(fields)
 
     def _new_try(self, key: TaskKey, max_tries: int) -> dict[str, Any]:
         dag_id, run_id, task_id, map_index = key

@@ -1,0 +1,179 @@
+"""A catch-up through Dagster's real daemon, ours or the peer's.
+
+python benchmarks/daemon_tick.py ours|peer URL DAGS RUNS SECONDS [--limit SECONDS]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+from dagster import DagsterInstance, RepositoryDefinition
+from dagster._core.definitions.run_request import InstigatorType  # noqa: TID251 - what the daemon says of its ticks
+from dagster._core.scheduler.instigation import InstigatorTick, TickStatus  # noqa: TID251 - the same
+from measured_work import tell
+from processes import HERE, ask, stop
+from tick_arguments import AIRFLOW_URL_VARIABLE, DAGS_VARIABLE
+from tick_work import counted, expected
+
+_CALM_TICKS = 2
+"""So many ticks without a new event after the last one tell that all is there."""
+_LOOK_SECONDS = 2.0
+_YAML = "telemetry: {enabled: false}\nnux: {enabled: false}\n"
+
+
+@dataclass
+class Daemon:
+    """A daemon with a code server of its own, and what it has used of the processor.
+
+    Args:
+        home: Its `DAGSTER_HOME`.
+        file: The definitions.
+    """
+
+    home: Path
+    file: Path
+    cpu: float = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it."""
+        with (self.home / "daemon.log").open("w") as log:
+            daemon = subprocess.Popen(  # noqa: S603 - ours
+                self._command("dagster-daemon", "run"), env=self._environment, stdout=log, stderr=log
+            )
+        self._process = psutil.Process(daemon.pid)
+        try:
+            yield
+        finally:
+            stop(daemon)
+
+    def look(self) -> float:
+        """Return the seconds of the processor that it and its code server have used."""
+        processes = [self._process, *self._process.children(recursive=True)]
+        used = sum(times.user + times.system for times in map(psutil.Process.cpu_times, processes))
+        self.cpu = max(self.cpu, used)
+        return self.cpu
+
+    def set_cursor(self, sensor: str, cursor: str) -> None:
+        """Let a sensor begin at a cursor, by Dagster's own command."""
+        for arguments in (["cursor", sensor, "--set", cursor], ["start", sensor]):
+            command = self._command("dagster", "sensor", *arguments)
+            subprocess.run(command, env=self._environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
+
+    def _command(self, name: str, *arguments: str) -> list[str]:
+        return [str(Path(sys.executable).with_name(name)), *arguments, "-f", str(self.file)]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        paths = [str(HERE), os.environ.get("PYTHONPATH", "")]
+        path = os.pathsep.join(filter(None, paths))
+        return {**os.environ, "DAGSTER_HOME": str(self.home), "PYTHONPATH": path, "NO_PROXY": "127.0.0.1"}
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("tool", choices=["ours", "peer"])
+    parser.add_argument("url")
+    parser.add_argument("dags", type=int)
+    parser.add_argument("runs", type=int)
+    parser.add_argument("seconds", type=float, help="over which the runs have ended")
+    parser.add_argument(
+        "--limit", type=float, default=240.0, help="seconds, after which what is there counts"
+    )
+    return parser.parse_args()
+
+
+def measured(asked: argparse.Namespace, home: Path) -> Mapping[str, object]:
+    """Let runs end, start the daemon, and wait until it has told of all of them, or the limit."""
+    os.environ[AIRFLOW_URL_VARIABLE], os.environ[DAGS_VARIABLE] = asked.url, str(asked.dags)
+    observed = importlib.import_module(f"observed_{asked.tool}")
+    repository: RepositoryDefinition = observed.defs.get_repository_def()
+    (home / "dagster.yaml").write_text(_YAML)
+    instance = DagsterInstance.from_config(str(home))
+    daemon = Daemon(home, HERE / f"observed_{asked.tool}.py")
+    cursor = observed.cursor(datetime.now(UTC) - timedelta(seconds=asked.seconds))
+    ask(f"{asked.url}/-/finish/{asked.runs}/{asked.seconds}")
+    if cursor:
+        daemon.set_cursor(observed.SENSOR, cursor)
+    wanted = expected(asked.runs, asked.dags)
+    ask(f"{asked.url}/-/counts")
+    began = time.monotonic()
+    with daemon.running():
+        wall = _caught_up(daemon, instance, wanted, began, asked.limit)
+    counts = ask(f"{asked.url}/-/counts")
+    found = counted(instance, repository)
+    ticks = _ticks(instance)
+    return {
+        "wall": wall,
+        "cpu": daemon.cpu,
+        "ticks": len(ticks),
+        "failed_ticks": sum(tick.status is TickStatus.FAILURE for tick in ticks),
+        "longest": max((tick.end_timestamp or tick.timestamp) - tick.timestamp for tick in ticks),
+        "requests": counts["requests"],
+        "connections": counts["connections"],
+        "bytes_sent": counts["bytes_sent"],
+        "events": found.total(),
+        "lost": wanted - len(found),
+        "duplicates": found.total() - len(found),
+        "run_requests": instance.get_runs_count(),
+        "assets": len(repository.asset_graph.get_all_asset_keys()),
+    }
+
+
+def _caught_up(daemon: Daemon, instance: DagsterInstance, wanted: int, began: float, limit: float) -> float:
+    """Return the seconds until all events were there, the limit when they never were."""
+    done = 0.0
+    calm = -1
+    while (passed := time.monotonic() - began) < limit:
+        daemon.look()
+        events = _events(instance)
+        ended = len([tick for tick in _ticks(instance) if tick.status is not TickStatus.STARTED])
+        if events >= wanted and not done:
+            done, calm = passed, ended + _CALM_TICKS
+        if done and ended >= calm:
+            return done
+        time.sleep(_LOOK_SECONDS)
+    return done or limit
+
+
+def _events(instance: DagsterInstance) -> int:
+    """Count the stored events of assets."""
+    with instance.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
+        return connection.exec_driver_sql(
+            "SELECT count(*) FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION'"
+        ).scalar()
+
+
+def _ticks(instance: DagsterInstance) -> list[InstigatorTick]:
+    """Return all ticks of the one sensor that the daemon has begun."""
+    return [
+        tick
+        for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id)
+    ]
+
+
+def main() -> None:
+    """Print what was measured as a line of JSON."""
+    asked = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        tell(measured(asked, Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""What it takes to observe an Airflow, with dagster-airlift-core and with the peer, dagster-airlift.
+
+python benchmarks/observing.py [--quick] [--only function|daemon] [--add] [--render] [--out FOLDER]
+
+The Airflow is a synthetic one, see synthetic_airflow.py, whose runs have ended over the last hour; every measurement
+runs in a process of its own, ours and the peer's in turn. The peer begins where the runs begin, ours without a cursor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from conditions import conditions
+from observations import Cell, Observation, Observations, read, write
+from observing_page import write_page
+from processes import end_orderly, program, result, serving
+
+OUT = Path(__file__).parent.parent / "docs" / "benchmarks"
+PACKAGES = ("dagster", "dagster-airlift-core", "dagster-airlift", "requests", "urllib3")
+SPAN_SECONDS = 3600.0
+LIMIT_SECONDS = 400.0
+"""How long a catch-up through the daemon may take; what has come by then is counted."""
+_SECONDS = 590.0
+
+WHOSE = (("ours", "v1"), ("peer", "v1"), ("ours", "v2"))
+FUNCTION: tuple[tuple[int, int], ...] = ((200, 10), (500, 10), (100, 1000))
+"""DAGs, and runs that have ended."""
+OURS_ALONE: tuple[tuple[int, int], ...] = ((100, 5000),)
+DAEMON: tuple[tuple[int, int], ...] = ((100, 1000),)
+
+
+def cells(arguments: argparse.Namespace) -> Iterator[tuple[Cell, int]]:
+    """Return what is measured, and how often."""
+    with_peer = find_spec("dagster_airlift") is not None
+    whose = [one for one in WHOSE if one[0] in arguments.tools and (with_peer or one[0] == "ours")]
+    if arguments.quick:
+        yield from ((("function", 5, 3, tool, api), 1) for tool, api in whose)
+        return
+    if arguments.only != "daemon":
+        wanted = [tuple(arguments.cell)] if arguments.cell else [*FUNCTION, *OURS_ALONE]
+        for dags, runs in wanted:
+            for tool, api in whose:
+                if tool == "ours" or (dags, runs) not in OURS_ALONE:
+                    yield ("function", dags, runs, tool, api), arguments.repeats if tool == "ours" else 1
+    if arguments.only != "function":
+        for dags, runs in DAEMON:
+            yield from ((("daemon", dags, runs, tool, api), 1) for tool, api in whose)
+
+
+def measured(cell: Cell, repeat: int) -> Observation:
+    """Measure one cell once."""
+    through, dags, runs, tool, api = cell
+    with serving(program("synthetic_airflow.py", api, dags)) as url:
+        if through == "function":
+            command = program("tick.py", tool, url, dags, runs, SPAN_SECONDS)
+        else:
+            command = program("daemon_tick.py", tool, url, dags, runs, SPAN_SECONDS, "--limit", LIMIT_SECONDS)
+        try:
+            return Observation.of(cell, repeat, result(command, seconds=_SECONDS))
+        except subprocess.SubprocessError as error:
+            return Observation.of(cell, repeat, {"error": str(error)[-300:]})
+
+
+def told(wanted: Iterable[tuple[Cell, int]]) -> Iterator[Observation]:
+    """Measure, and say what is measured as it is measured."""
+    for cell, repeats in wanted:
+        for repeat in range(repeats):
+            observation = measured(cell, repeat)
+            sys.stdout.write(f"{observation}\n")
+            sys.stdout.flush()
+            yield observation
+
+
+def main() -> None:
+    """Measure, write the results as JSON, and the page from them."""
+    end_orderly()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="one small cell, in seconds")
+    parser.add_argument("--only", choices=["function", "daemon"])
+    parser.add_argument("--cell", type=int, nargs=2, metavar=("DAGS", "RUNS"), help="of the function alone")
+    parser.add_argument("--tools", nargs="+", choices=["ours", "peer"], default=["ours", "peer"])
+    parser.add_argument("--repeats", type=int, default=3, help="of ours, through the function")
+    parser.add_argument(
+        "--add", action="store_true", help="keep the last results, but for what is measured again"
+    )
+    parser.add_argument("--render", action="store_true", help="write the page from the last results")
+    parser.add_argument("--out", type=Path, default=OUT, help="folder of the results")
+    arguments = parser.parse_args()
+    file: Path = arguments.out / "observing.json"
+    if not arguments.render:
+        before = os.getloadavg()[0]
+        wanted = list(cells(arguments))
+        again = {cell for cell, _ in wanted}
+        last = read(file) if arguments.add else None
+        kept = [
+            one
+            for cell in (last.cells if last else ())
+            if last and cell not in again
+            for one in last.of(cell)
+        ]
+        for observation in told(wanted):
+            kept.append(observation)
+            write(file, Observations(conditions(PACKAGES, before), tuple(kept)))
+    write_page(read(file), arguments.out)
+
+
+if __name__ == "__main__":
+    main()
