@@ -177,7 +177,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="one small cell, in seconds")
     parser.add_argument("--sizes", type=int, nargs="*", default=Plan.sizes, help="numbers of DAGs")
-    parser.add_argument("--latencies", type=int, nargs="+", default=Plan.latencies, help="milliseconds")
+    parser.add_argument("--latencies", type=int, nargs="*", default=Plan.latencies, help="milliseconds")
     parser.add_argument("--chains", type=int, nargs="*", default=Plan.chains, help="lengths of chains")
     parser.add_argument("--repeats", type=int, default=Plan.repeats)
     parser.add_argument("--add", action="store_true", help="keep the last results, and add to them")

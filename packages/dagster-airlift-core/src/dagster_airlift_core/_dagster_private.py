@@ -19,6 +19,8 @@ from dagster import (
     DagsterRun,
     Definitions,
     JobDefinition,
+    JsonMetadataValue,
+    MetadataValue,
     SensorEvaluationContext,
     TimeWindowPartitionsDefinition,
 )
@@ -37,7 +39,7 @@ from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin 
 from dagster._core.storage.event_log.schema import AssetEventTagsTable  # noqa: TID251
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: TID251
 
-# The definitions are a record of Dagster's own; only this keeps what else is in them, known to us or not.
+# What definitions and metadata values of Dagster are made with: see `with_assets` and `json_metadata`.
 from dagster_shared.record import replace
 
 from dagster_airlift_core.batches import batches
@@ -218,6 +220,17 @@ def report_at(instance: DagsterInstance, event: DagsterEvent, run_id: str, at: d
     if event.is_run_failure:
         event = event._replace(event_specific_data=JobFailureData(error=None))  # pyright: ignore[reportPrivateUsage]
     instance.report_dagster_event(event, run_id=run_id, timestamp=at.timestamp())
+
+
+_EMPTY_JSON = MetadataValue.json({})
+
+
+def json_metadata(value: Mapping[str, object] | Sequence[object]) -> JsonMetadataValue:
+    """Return JSON as metadata, in less than half the time of `MetadataValue.json`, for there are thousands.
+
+    That writes and reads the JSON to find out whether it is any; ours is made of texts, lists and objects.
+    """
+    return replace(_EMPTY_JSON, data=value)
 
 
 def with_facts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlencode
@@ -107,7 +108,7 @@ class HttpClient:
         *,
         query: Query = (),
         body: bytes | None = None,
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> AbstractContextManager[urllib3.BaseHTTPResponse]:
         seconds = max(0.1, min(self._options.timeout_seconds, deadline - self._clock()))
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=seconds)
         return self._route.open(method, path, headers, timeout, query=query, body=body)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self, cast
 from urllib.parse import urlencode
@@ -71,10 +72,13 @@ class Route:
             chosen = asked.merge_environment_settings(
                 url, named, stream=True, verify=options.verify, cert=options.client_certificate
             )
-        adapter = _Adapter(pool_maxsize=options.connections)
+        adapter = _Adapter(
+            pool_maxsize=options.connections, pool_block=True
+        )  # who finds none free waits for one
         pool, prefix = adapter.pool_for(url, {**chosen})
         return cls(pool, prefix, {**default_headers(), **options.headers})
 
+    @contextmanager
     def open(
         self,
         method: str,
@@ -84,8 +88,10 @@ class Route:
         *,
         query: Query = (),
         body: bytes | None = None,
-    ) -> urllib3.BaseHTTPResponse:
-        """Send a request and return its answer, of which nothing but the head has been read.
+    ) -> Generator[urllib3.BaseHTTPResponse]:
+        """Send a request and give its answer, of which nothing but the head has been read.
+
+        The connection is free again afterwards, and closed where not all of the answer was read.
 
         Args:
             method: HTTP method.
@@ -100,7 +106,7 @@ class Route:
         """
         sent = CaseInsensitiveDict(self.headers)
         sent.update(headers)
-        return self.pool.urlopen(
+        response = self.pool.urlopen(
             method,
             f"{self.prefix}{path}?{urlencode(query)}" if query else f"{self.prefix}{path}",
             body=body,
@@ -111,3 +117,8 @@ class Route:
             timeout=timeout,
             preload_content=False,
         )
+        try:
+            yield response
+        finally:
+            response.close()
+            response.release_conn()

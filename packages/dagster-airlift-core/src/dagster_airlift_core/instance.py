@@ -19,10 +19,7 @@ from dagster_airlift_core._reaching import transport_of
 from dagster_airlift_core._runs_due import RunsDue
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.dag_runs import DagRuns
-from dagster_airlift_core.errors import (
-    AirflowApiError,
-    AirflowUnreachable,
-)
+from dagster_airlift_core.errors import AirflowApiError, AirflowUnreachable
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
@@ -39,8 +36,7 @@ from dagster_airlift_core.model import (
     Window,
 )
 
-TASKS_WITHIN = 90.0
-"""Seconds; a code location that takes more than 180 to load is given up by Dagster."""
+TASKS_WITHIN = 90.0  # seconds; a code location that takes more than 180 to load is given up by Dagster
 Value = TypeVar("Value")
 
 

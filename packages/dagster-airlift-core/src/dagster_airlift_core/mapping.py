@@ -10,9 +10,9 @@ from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias, TypeVar, cast
 
-from dagster import AssetKey, AssetsDefinition, AssetSpec, JsonMetadataValue, MetadataValue
+from dagster import AssetKey, AssetsDefinition, AssetSpec, JsonMetadataValue
 
-from dagster_airlift_core._dagster_private import with_facts
+from dagster_airlift_core._dagster_private import json_metadata, with_facts
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.mappable import by_id, mappable, task_handle
@@ -54,7 +54,7 @@ class DagIndex:
 
     def to_metadata(self) -> JsonMetadataValue:
         """Return the index as it stands in metadata."""
-        return MetadataValue.json({"tasks": self.tasks, "dag": self.dag})
+        return json_metadata({"tasks": self.tasks, "dag": self.dag})
 
 
 @dataclass(frozen=True)
@@ -275,7 +275,7 @@ def mapping_metadata(entries: Iterable[MappingEntry]) -> Mapping[str, JsonMetada
     for entry in entries:
         (tasks if isinstance(entry.handle, TaskHandle) else dags)[entry] = None
     return {
-        key: MetadataValue.json([entry.to_metadata() for entry in found])
+        key: json_metadata([entry.to_metadata() for entry in found])
         for key, found in ((TASK_MAPPING_METADATA_KEY, tasks), (DAG_MAPPING_METADATA_KEY, dags))
         if found
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dagster_airlift_dbt.arguments import NonBuilding, Uncertain
 from dagster_airlift_dbt.command import BuildingCommand, DbtCommand
+from dagster_airlift_dbt.component import DbtOnAirflowComponent
 from dagster_airlift_dbt.dbt_on_airflow import DbtOnAirflow
 from dagster_airlift_dbt.errors import (
     DbtManifestError,
@@ -41,6 +42,7 @@ __all__ = [
     "DbtMigrationError",
     "DbtNode",
     "DbtOnAirflow",
+    "DbtOnAirflowComponent",
     "DbtReport",
     "DbtResultStore",
     "DbtResultXCom",

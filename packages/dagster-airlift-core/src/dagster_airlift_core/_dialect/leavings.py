@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import cast
 
 from dagster_airlift_core._dialect.asking import PAGE, Query, get
+from dagster_airlift_core._dialect.fields import field
 from dagster_airlift_core._dialect.port import Ask
-from dagster_airlift_core._dialect.reading import field, xcom_keys_page
+from dagster_airlift_core._dialect.reading import xcom_keys_page
 from dagster_airlift_core._transport import Request
 from dagster_airlift_core.model import LogPart, Page, TaskInstance
 
