@@ -231,7 +231,7 @@ class Tick:
         awaited = self._awaited(ended)
         for told in self._teller.new_events([key for key in keys if key not in awaited], ended):
             identity = (told.of, told.event_id)
-            if identity not in self._found:
+            if told.of not in awaited and identity not in self._found:
                 if len(self._found) >= MAX_EVENTS:
                     return False
                 self._found[identity] = (ended.ended_at or EARLIEST, told)
