@@ -14,10 +14,10 @@ from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import ENDED, AssetEvent, DagRun, TaskInstance
+from dagster_airlift_core.model import ENDED, AssetUpdate, DagRun, TaskInstance
 from dagster_airlift_core.recall import Candidate, Recall
 
-Ending: TypeAlias = TaskInstance | DagRun | AssetEvent
+Ending: TypeAlias = TaskInstance | DagRun | AssetUpdate
 """A row of a scan."""
 
 MAX_MAPPED = 10_000
@@ -58,7 +58,7 @@ class Endings:
         if not (keys or self._tests(row)) or self.is_one_of_several(row):
             return None
         name, links = self.airflow.name, self.airflow.links
-        if isinstance(row, AssetEvent):
+        if isinstance(row, AssetUpdate):
             return keys, asset_updated(name, links, row)
         ended = dag_run_ended(name, links, row) if isinstance(row, DagRun) else task_ended(name, links, row)
         return (keys, ended) if ended else None
@@ -85,8 +85,11 @@ class Endings:
         ended = mapped_task_ended(self.airflow.name, self.airflow.links, instances)
         if ended is None:
             return None
-        for instance in instances:
-            self.memory.remember(instance, ended.event_id)
+        if (
+            ended.failure is None
+        ):  # an instance that failed may be skipped when it is tried again: no row tells of that
+            for instance in instances:
+                self.memory.remember(instance, ended.event_id)
         return keys, ended
 
     def _tests(self, row: object) -> bool:
@@ -104,14 +107,14 @@ class Endings:
     def _keys(self, row: Ending) -> Collection[AssetKey]:
         if isinstance(row, TaskInstance):
             return self.mapping.tasks.get(TaskHandle(row.dag_id, row.task_id), ())
-        if isinstance(row, AssetEvent):
+        if isinstance(row, AssetUpdate):
             return self._updated(row)
         keys = self.mapping.dags.get(DagHandle(row.dag_id), ())
         if not keys:
             raise SetAside(f"{row.dag_id}: no asset stands for this DAG, reload the code location")
         return keys
 
-    def _updated(self, event: AssetEvent) -> Collection[AssetKey]:
+    def _updated(self, event: AssetUpdate) -> Collection[AssetKey]:
         """Return the asset that an event updated, none where the success of its task or DAG run stands for it."""
         key = self.mapping.uris.get(event.uri)
         told: set[AssetKey] = set()
