@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -130,7 +131,8 @@ def _xcom(world: World, ids: list[str], query: Query) -> Reply:
     if ids[-1] not in found:
         return problem(404, "XCom entry not found")
     refusal = _refusal(query, {"map_index", "deserialize", "stringify"})
-    return refusal or Reply(200, {"key": ids[-1], "value": found[ids[-1]]})
+    value = found[ids[-1]] if one(query, "stringify", "true") == "true" else json.loads(found[ids[-1]])
+    return refusal or Reply(200, {"key": ids[-1], "value": value})
 
 
 def _refusal(query: Query, known: Iterable[str]) -> Reply | None:
