@@ -7,9 +7,10 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from dagster_airlift_core.testing._assets import text_of
 from dagster_airlift_core.testing._lists import is_like, is_wanted, is_within, matches, one, part
 from dagster_airlift_core.testing._server import Query, Reply
-from dagster_airlift_core.testing._world import Row, World, text_of
+from dagster_airlift_core.testing._world import Row, World
 
 Route: TypeAlias = Callable[[World, list[str], Query], Reply]
 
