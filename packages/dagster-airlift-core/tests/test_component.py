@@ -69,6 +69,11 @@ def test_the_way_to_airflow_can_stand_in_yaml() -> None:
     )
 
 
+def test_a_certificate_without_its_key_is_refused() -> None:
+    with pytest.raises(Exception, match="Give two files"):
+        component(NOBODY, "http: {client_certificate: [a.pem]}")
+
+
 def test_a_refresh_goes_the_way_that_stands_in_yaml(fake: FakeAirflow, tmp_path: Path) -> None:
     component(fake.url, "http: {headers: {X-Gate: g}}").write_state_to_path(tmp_path / "state")
 
