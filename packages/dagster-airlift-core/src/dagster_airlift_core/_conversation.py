@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from traceback import extract_tb
@@ -55,6 +56,7 @@ class Conversation:
         self._dialect: Dialect | None = None
         self._renewed_in_vain_at = float("-inf")
         self._at_most: int | None = None
+        self.heard_at: datetime | None = None
 
     @property
     def whom(self) -> str:
@@ -127,10 +129,19 @@ class Conversation:
                 self._at_most = max(FEWEST, limit // 2)
                 _log.warning("%s Asking for %d rows at a time from now on.", error, self._at_most)
 
-    def unknown_page(self, error: UnknownPage) -> AirflowApiError:
-        """Return the error for a page token that means nothing, with the status that the server would give."""
-        message = f"{self._where} has no such page ({error}). Begin with the first one."
-        return AirflowApiError(message, method="GET", url=self._transport.base_url, status=_REFUSED)
+    @contextmanager
+    def knowing_pages(self) -> Generator[None]:
+        """Say of a page token that means nothing what the server would say of one, with the same status.
+
+        Raises:
+            AirflowApiError: There is no such page.
+        """
+        try:
+            yield
+        except UnknownPage as error:
+            message = f"{self._where} has no such page ({error}). Begin with the first one."
+            url = self._transport.base_url
+            raise AirflowApiError(message, method="GET", url=url, status=_REFUSED) from error
 
     @property
     def _where(self) -> str:
@@ -241,6 +252,7 @@ class Conversation:
     def _accept(self, request: Request, answer: Answer) -> Answer:
         """Return an answer with a good status; raise the error that says what the other one means."""
         if answer.status < _REFUSED:
+            self.heard_at = answer.date or self.heard_at
             return answer
         said = f"{request.method} {request.path} answered HTTP {answer.status}: {refusals.detail(answer)}"
         kind, what, remedy = self._meaning(request, answer.status)

@@ -10,7 +10,7 @@ from dagster_airlift_core._transport import Answer, Request
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
-    AssetEvent,
+    AssetUpdate,
     Dag,
     DagRun,
     ImportProblem,
@@ -112,6 +112,6 @@ class Dialect(Protocol):
         """Ask for a page of the DAG runs of a span, in whatever state."""
         ...
 
-    def asset_events(self, ask: Ask, window: Window, page: str | None) -> Page[AssetEvent]:
+    def asset_updates(self, ask: Ask, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Ask for a page of what was recorded of assets since the begin of a window."""
         ...

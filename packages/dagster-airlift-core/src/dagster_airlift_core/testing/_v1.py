@@ -6,10 +6,11 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from dagster_airlift_core.testing._assets import text_of
 from dagster_airlift_core.testing._lists import is_like, is_wanted, logical_date, matches, one, part
 from dagster_airlift_core.testing._server import Query, Reply
 from dagster_airlift_core.testing._v2 import TASK_STATES, Route
-from dagster_airlift_core.testing._world import Row, World, text_of
+from dagster_airlift_core.testing._world import Row, World
 
 _PAGE = frozenset({"limit", "offset"})
 _TIMES = frozenset({"updated_at_gte", "updated_at_lte", "state"})

@@ -7,9 +7,10 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from dagster_airlift_core.testing._assets import text_of
 from dagster_airlift_core.testing._lists import is_like, is_wanted, is_within, matches, one, part
 from dagster_airlift_core.testing._server import Query, Reply
-from dagster_airlift_core.testing._world import Row, World, text_of
+from dagster_airlift_core.testing._world import Row, World
 
 Route: TypeAlias = Callable[[World, list[str], Query], Reply]
 
@@ -40,7 +41,7 @@ def _list_assets(world: World, _: list[str], query: Query) -> Reply:
     return _offset_page(world, "assets", assets, query)
 
 
-def _list_asset_events(world: World, _: list[str], query: Query) -> Reply:
+def _list_asset_updates(world: World, _: list[str], query: Query) -> Reply:
     if query.get("order_by") != ["timestamp"]:
         return Reply(
             400, {"detail": "Ordering with this value is disallowed or the attribute does not exist"}
@@ -146,7 +147,7 @@ def _decoded(token: str) -> str:
 ROUTES: list[tuple[str, Route]] = [
     (r"/dags", _list_dags),
     (r"/assets", _list_assets),
-    (r"/assets/events", _list_asset_events),
+    (r"/assets/events", _list_asset_updates),
     (r"/importErrors", _list_import_errors),
     (r"/dagSources/([^/]+)", _source),
     (r"/dags/([^/]+)/tasks", _list_tasks),
