@@ -10,7 +10,8 @@ from dagster_airlift_core import AirflowInstance, TaskHandle
 from dagster_airlift_core.cursor import Cursor
 from dagster_airlift_core.event_log import DagRunId, Identity
 from dagster_airlift_core.mapping import AssetMapping
-from dagster_airlift_core.scan import Observed, Tick
+from dagster_airlift_core.observed import Observed
+from dagster_airlift_core.scan import Tick
 from dagster_airlift_core.testing import FakeAirflow
 
 KEY = dg.AssetKey("raw")
@@ -44,6 +45,9 @@ class Events:
 
     def latest(self, _: object) -> Mapping[dg.AssetCheckKey, dg.AssetCheckEvaluation]:
         return {}
+
+    def awaited(self, _: str) -> frozenset[dg.AssetKey]:
+        return frozenset()
 
     def launched(self, _: Collection[str], *, failed: bool) -> frozenset[str]:
         assert not failed
