@@ -31,6 +31,8 @@ filter: {airflow_tags: [a], owners: [airflow], paused: false}
 default_sensor_status: STOPPED
 task_assets: true
 partition_source: run_after
+trigger_dags: [etl]
+run_timeline: true
 """
 
 
@@ -51,6 +53,8 @@ def test_yaml_says_the_same_as_the_arguments() -> None:
     assert read.default_sensor_status == "STOPPED"
     assert read.task_assets
     assert read.partition_source == "run_after"
+    assert read.trigger_dags == ["etl"]
+    assert read.run_timeline
 
 
 def test_the_way_to_airflow_can_stand_in_yaml() -> None:

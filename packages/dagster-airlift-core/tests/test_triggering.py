@@ -98,6 +98,14 @@ def materialize(
     )
 
 
+def started_run(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
+    return instance.create_run_for_job(
+        defs.resolve_implicit_global_asset_job_def(),
+        asset_selection={dg.AssetKey("raw")},
+        status=dg.DagsterRunStatus.STARTED,
+    ).run_id
+
+
 def recorded(result: dg.ExecuteInProcessResult) -> list[str]:
     return sorted(event.asset_key.to_user_string() for event in result.get_asset_materialization_events())
 
@@ -183,11 +191,7 @@ def test_what_a_dagster_run_that_died_has_not_recorded_the_sensor_does(
     fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
 ) -> None:
     ours = defs(airflow)
-    run_id = dagster_instance.create_run_for_job(
-        ours.resolve_implicit_global_asset_job_def(),
-        asset_selection={dg.AssetKey("raw")},
-        status=dg.DagsterRunStatus.STARTED,
-    ).run_id
+    run_id = started_run(ours, dagster_instance)
     fake.set_task("etl", f"dagster__{run_id}", "extract")
     fake.set_run("etl", f"dagster__{run_id}")
     daemon = SensorDaemon(ours, dagster_instance)
@@ -201,11 +205,7 @@ def test_a_dagster_run_that_never_ends_is_not_waited_for(
     fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
 ) -> None:
     ours = defs(airflow)
-    run_id = dagster_instance.create_run_for_job(
-        ours.resolve_implicit_global_asset_job_def(),
-        asset_selection={dg.AssetKey("raw")},
-        status=dg.DagsterRunStatus.STARTED,
-    ).run_id
+    run_id = started_run(ours, dagster_instance)
     fake.set_task("etl", f"dagster__{run_id}", "extract")
     daemon = SensorDaemon(ours, dagster_instance)
     assert daemon.tick() == []

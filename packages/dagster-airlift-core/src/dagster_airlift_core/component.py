@@ -32,6 +32,7 @@ from dagster_airlift_core.component_fields import (
     with_mappings,
 )
 from dagster_airlift_core.component_scaffolding import AirflowInstanceScaffolder
+from dagster_airlift_core.dag_trigger import triggers_of
 from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.filters import EVERYTHING
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS
@@ -67,6 +68,8 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
         task_assets: Whether each task is an asset as well.
         partition_source: Which moment of a DAG run names the partition of partitioned assets.
+        trigger_dags: Ids of the DAGs whose assets can be materialized from Dagster, by a run of the DAG.
+        run_timeline: Whether each DAG is a job as well, and each DAG run that ended a run of it.
         defs_state: Where the state is kept.
     """
 
@@ -80,6 +83,8 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
     default_sensor_status: Literal["RUNNING", "STOPPED"] = "RUNNING"
     task_assets: bool = False
     partition_source: PartitionSource = "data_interval_start"
+    trigger_dags: Sequence[str] = ()
+    run_timeline: bool = False
     defs_state: ResolvedDefsStateConfig = field(default_factory=DefsStateConfigArgs.local_filesystem)
 
     def __post_init__(self) -> None:
@@ -147,6 +152,8 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
             default_sensor_status=DefaultSensorStatus(self.default_sensor_status),
             task_assets=self.task_assets,
             partition_source=self.partition_source,
+            triggers=triggers_of(self.trigger_dags),
+            run_timeline=self.run_timeline,
         )
         return peered(self._airflow, yours, loaded, choices)
 
