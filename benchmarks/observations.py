@@ -42,7 +42,6 @@ class Observation:
         most_cpu: Seconds of the processor in the costliest tick.
         idle_cpu: Seconds of the processor of an idle tick.
         idle_requests: Its requests.
-        stored_cpu: Seconds of the processor for storing the events, which is Dagster's.
         error: Why it was not measured to its end.
     """
 
@@ -68,7 +67,6 @@ class Observation:
     most_cpu: float = 0.0
     idle_cpu: float = 0.0
     idle_requests: float = 0.0
-    stored_cpu: float = 0.0
     error: str = ""
 
     @classmethod

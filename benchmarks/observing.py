@@ -2,7 +2,7 @@
 
 python benchmarks/observing.py [--quick] [--only function|daemon] [--add] [--render] [--out FOLDER]
 
-The Airflow is a synthetic one, see synthetic_airflow.py, whose runs have ended over the last hour; every measurement
+The Airflow is a synthetic one, see synthetic_airflow.py, whose runs have ended over the last minutes or the last hour; every measurement
 runs in a process of its own, ours and the peer's in turn. The peer begins where the runs begin, ours without a cursor.
 """
 
@@ -24,15 +24,18 @@ from processes import end_orderly, program, result, serving
 OUT = Path(__file__).parent.parent / "docs" / "benchmarks"
 PACKAGES = ("dagster", "dagster-airlift-core", "dagster-airlift", "requests", "urllib3")
 SPAN_SECONDS = 3600.0
+SHORT_SPAN_SECONDS = 300.0
+"""The runs of a small cell have ended within this time, so that an idle tick reads them all again."""
+_MANY = 100
 LIMIT_SECONDS = 400.0
 """How long a catch-up through the daemon may take; what has come by then is counted."""
 _SECONDS = 590.0
 
 WHOSE = (("ours", "v1"), ("peer", "v1"), ("ours", "v2"))
-FUNCTION: tuple[tuple[int, int], ...] = ((200, 10), (500, 10), (100, 1000))
+FUNCTION: tuple[tuple[int, int], ...] = ((200, 10), (500, 0), (10, 1000))
 """DAGs, and runs that have ended."""
-OURS_ALONE: tuple[tuple[int, int], ...] = ((100, 5000),)
-DAEMON: tuple[tuple[int, int], ...] = ((100, 1000),)
+OURS_ALONE: tuple[tuple[int, int], ...] = ((10, 5000),)
+DAEMON = (100, 1000)
 
 
 def cells(arguments: argparse.Namespace) -> Iterator[tuple[Cell, int]]:
@@ -49,18 +52,19 @@ def cells(arguments: argparse.Namespace) -> Iterator[tuple[Cell, int]]:
                 if tool == "ours" or (dags, runs) not in OURS_ALONE:
                     yield ("function", dags, runs, tool, api), arguments.repeats if tool == "ours" else 1
     if arguments.only != "function":
-        for dags, runs in DAEMON:
-            yield from ((("daemon", dags, runs, tool, api), 1) for tool, api in whose)
+        dags, runs = arguments.daemon_cell
+        yield from ((("daemon", dags, runs, tool, api), 1) for tool, api in whose)
 
 
 def measured(cell: Cell, repeat: int) -> Observation:
     """Measure one cell once."""
     through, dags, runs, tool, api = cell
+    span = SPAN_SECONDS if runs >= _MANY else SHORT_SPAN_SECONDS
     with serving(program("synthetic_airflow.py", api, dags)) as url:
         if through == "function":
-            command = program("tick.py", tool, url, dags, runs, SPAN_SECONDS)
+            command = program("tick.py", tool, url, dags, runs, span)
         else:
-            command = program("daemon_tick.py", tool, url, dags, runs, SPAN_SECONDS, "--limit", LIMIT_SECONDS)
+            command = program("daemon_tick.py", tool, url, dags, runs, span, "--limit", LIMIT_SECONDS)
         try:
             return Observation.of(cell, repeat, result(command, seconds=_SECONDS))
         except subprocess.SubprocessError as error:
@@ -87,6 +91,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["function", "daemon"])
     parser.add_argument("--cell", type=int, nargs=2, metavar=("DAGS", "RUNS"), help="of the function alone")
     parser.add_argument("--tools", nargs="+", choices=["ours", "peer"], default=["ours", "peer"])
+    parser.add_argument("--daemon-cell", type=int, nargs=2, metavar=("DAGS", "RUNS"), default=DAEMON)
     parser.add_argument("--repeats", type=int, default=3, help="of ours, through the function")
     parser.add_argument(
         "--add", action="store_true", help="keep the last results, but for what is measured again"
@@ -99,7 +104,7 @@ def main() -> None:
         before = os.getloadavg()[0]
         wanted = list(cells(arguments))
         again = {cell for cell, _ in wanted}
-        last = read(file) if arguments.add else None
+        last = read(file) if arguments.add and file.exists() else None
         kept = [
             one
             for cell in (last.cells if last else ())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from synthetic_payloads import TASKS, Payloads, dag_id, task_id
+from synthetic_payloads import TASKS, Payloads, dag_id, task_id, writes_asset
 
 Query: TypeAlias = Mapping[str, list[str]]
 
@@ -40,13 +40,13 @@ class Rows:
         self.stamps.append(round(stamp, 6))  # as it is written, so that spans of time meet
         self.rendered.append(rendered)
 
-    def within(self, query: Query) -> range:
+    def within(self, query: Query, stamp: str = "updated_at") -> range:
         """Return the places of those rows that pass the filters by stamp and state."""
         if "success" not in query.get("state", ["success"]):
             return range(0)
-        end = _instant(query, "updated_at_lte")
+        end = _instant(query, f"{stamp}_lte")
         last = len(self.stamps) if end is None else bisect_right(self.stamps, end)
-        return range(bisect_left(self.stamps, _instant(query, "updated_at_gte") or 0.0), last)
+        return range(bisect_left(self.stamps, _instant(query, f"{stamp}_gte") or 0.0), last)
 
 
 class History:
@@ -62,11 +62,11 @@ class History:
         self._dags = dags
         self._runs = Rows("dag_runs")
         self._tasks = Rows("task_instances")
+        self._events = Rows("dataset_events" if api == "v1" else "asset_events")
         payloads = Payloads(api)
-        self._run, self._task = (
-            _template(api, payloads.run()),
-            _template(api, payloads.task_instance()),
-        )
+        self._run = _template(api, payloads.run())
+        self._task = _template(api, payloads.task_instance())
+        self._event = _template(api, payloads.asset_event()).replace(b'"%(event)s"', b"%(event)d")
 
     def finish(self, runs: int, seconds: float) -> None:
         """Let more runs end, evenly over the seconds until now; the tasks of each end one after the other."""
@@ -80,6 +80,9 @@ class History:
                 end = start + slot * (task + 1) / (TASKS + 1)
                 one = {b"task": task_id(task).encode(), b"number": b"%012d" % (number * TASKS + task)}
                 self._tasks.add(of, end, self._task % {**names, **one, b"end": self._text(end)})
+                if task == TASKS - 1 and writes_asset(number % self._dags, self._dags):
+                    recorded = {b"event": len(self._events.rendered) + 1, b"end": self._text(end)}
+                    self._events.add(of, end, self._event % {**names, **one, **recorded})
             end = start + slot
             self._runs.add(of, end, self._run % {**names, b"end": self._text(end)})
 
@@ -95,8 +98,18 @@ class History:
                 return self._page(self._runs, dag, _ALL, query)
             case ["dags", dag, "dagRuns", run, "taskInstances"]:
                 return self._page(self._tasks, dag, run, query)
+            case ["datasets" | "assets", "events"]:
+                return self._recorded(query)
             case _:
                 return None
+
+    def _recorded(self, query: Query) -> bytes:
+        """Return updates of Airflow's assets: 3 filters them by time, 2.11 gives the latest first."""
+        places: Sequence[int] = self._events.within(query, "timestamp")
+        places = places[::-1] if self._api == "v1" else places
+        start = int(query.get("offset", ["0"])[0])
+        page = places[start : start + min(int(query.get("limit", ["100"])[0]), PAGE_CAP)]
+        return _list(self._events, page, b'"total_entries": %d' % len(places))
 
     def _page(self, rows: Rows, dag: str, run: str, query: Query) -> bytes:
         places: Sequence[int] = rows.within(query)

@@ -34,6 +34,11 @@ def asset_uri(number: int) -> str:
     return f"s3://lake/{dag_id(number)}.parquet"
 
 
+def writes_asset(number: int, dags: int) -> bool:
+    """Tell whether a DAG writes an Airflow asset; the last one has no DAG after it that would read it."""
+    return number % DAGS_PER_ASSET == 0 and number < dags - 1
+
+
 @dataclass(frozen=True)
 class Payloads:
     """The rows of one version of the REST API.
@@ -171,6 +176,23 @@ class Payloads:
         if self.api == "v1":
             return {**shared, "execution_date": "%(start)s", "queued_when": "%(start)s", "sla_miss": None}
         return {**shared, **self._task_instance_v2()}
+
+    def asset_event(self) -> dict[str, Any]:
+        """Return the row of an update of an Airflow asset, with names in it that are filled in."""
+        uri = "s3://lake/%(dag)s.parquet"
+        row: dict[str, Any] = {
+            "id": "%(event)s",
+            "extra": {},
+            "source_dag_id": "%(dag)s",
+            "source_task_id": "%(task)s",
+            "source_run_id": "%(run)s",
+            "source_map_index": -1,
+            "created_dagruns": [],
+            "timestamp": "%(end)s",
+        }
+        if self.api == "v1":
+            return {**row, "dataset_id": 7, "dataset_uri": uri}
+        return {**row, "asset_id": 7, "uri": uri, "name": uri, "group": "asset", "partition_key": None}
 
     def _run_v2(self) -> dict[str, Any]:
         return {

@@ -18,7 +18,7 @@ from dagster import DagsterInstance
 from measured_work import tell
 from processes import ask
 from tick_arguments import AIRFLOW_URL_VARIABLE, DAGS_VARIABLE
-from tick_work import Ticker, TickWork, counted, expected
+from tick_work import Ticker, TickWork, expected
 
 IDLE_TICKS = 3
 
@@ -49,7 +49,7 @@ def measured(asked: argparse.Namespace, instance: DagsterInstance) -> Mapping[st
     caught_up = ask(f"{asked.url}/-/counts")
     idle = [ticker.tick() for _ in range(IDLE_TICKS)]
     afterwards = ask(f"{asked.url}/-/counts")
-    found = counted(instance, repository)
+    found = ticker.kept
     return {
         **_sums(busy),
         "requests": caught_up["requests"],
@@ -72,8 +72,6 @@ def _sums(ticks: list[TickWork]) -> Mapping[str, object]:
         "events": sum(tick.events for tick in ticks),
         "wall": sum(tick.wall for tick in ticks),
         "cpu": sum(tick.cpu for tick in ticks),
-        "stored_wall": sum(tick.stored_wall for tick in ticks),
-        "stored_cpu": sum(tick.stored_cpu for tick in ticks),
         "longest": max(tick.wall for tick in ticks),
         "most_cpu": max(tick.cpu for tick in ticks),
     }

@@ -15,6 +15,7 @@ from sites.airflow_two import BIN_VARIABLE, AirflowTwoSite
 from sites.observing import INSTANCES, TASKS, WIDE, Observing, Told, query
 
 from peering_with_dbt.story.airflow_server import AirflowSite, DagRun
+from peering_with_dbt.story.errors import StoryError
 from peering_with_dbt.story.place import Place, fresh_place
 from peering_with_dbt.story.processes import Processes, Server
 
@@ -57,11 +58,26 @@ class World:
 
     def kill_the_daemon(self) -> None:
         """End the daemon without a word."""
+        self.daemon.process.kill()
         self.processes.kill(self.daemon)
 
     def revive_the_daemon(self) -> None:
         """Start a daemon again."""
         self.daemon = self.dagster.start_daemon()
+
+
+def insist(act: Callable[[], object]) -> None:
+    """Do something in Airflow, once more when its sqlite is locked just then."""
+    for _ in range(10):
+        try:
+            act()
+        except StoryError as error:
+            if "Database error" not in str(error) and "locked" not in str(error):
+                raise
+            time.sleep(2)
+        else:
+            return
+    raise AssertionError("Airflow's database was locked again and again")
 
 
 @pytest.fixture(scope="module", params=["airflow 3", "airflow 2"])
@@ -87,9 +103,8 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         dagster = Observing(place, processes, gate.url)
         dagster.start_code_server()
         for dag_id in TASKS:
-            airflow.set_paused(dag_id, paused=False)
             if not dag_id.startswith("twin"):
-                airflow.trigger(dag_id)
+                insist(lambda: airflow.trigger(dag_id))  # noqa: B023 - called at once
         yield World(place, processes, airflow, gate, dagster, dagster.start_daemon())
 
 
@@ -139,10 +154,10 @@ def test_a_retried_task_is_told_of_its_last_try_and_a_mapped_one_once(world: Wor
 def test_a_clear_of_one_task_and_a_mark_by_hand_are_each_told_once(world: World) -> None:
     cleared, marked = world.run("twin_a"), world.run("fails")
 
-    world.airflow.clear(cleared, "load")
-    world.airflow.mark(marked, "bad", "success")
+    insist(lambda: world.airflow.clear(cleared, "load"))
+    insist(lambda: world.airflow.mark(marked, "bad", "success"))
 
-    _die_among_the_events(world, f"live/fails/after/table_{WIDE - 1}")
+    _die_among_the_events(world, "live/fails/after")
     world.until(lambda: world.ended("twin_a", "fails"), "both runs have ended again")
     world.until(world.is_told, "everything is told")
     _agree(world)
@@ -150,28 +165,20 @@ def test_a_clear_of_one_task_and_a_mark_by_hand_are_each_told_once(world: World)
     assert again == {"extract": 1, "load": 2}
 
 
-def _die_among_the_events(world: World, last: str) -> None:
+def _die_among_the_events(world: World, below: str) -> None:
     """Kill the daemon while it stores the events of one tick, and start another one."""
-    count = 0
-    wide = "live/fails/after/"
-
-    def some() -> bool:
-        nonlocal count
-        count = sum(key.startswith(wide) for key, _ in world.dagster.successes("live"))
-        return count > 0
-
     deadline = time.monotonic() + SECONDS
-    while not some() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    while not world.dagster.stored(below) and time.monotonic() < deadline:
+        time.sleep(0.01)
     world.kill_the_daemon()
-    some()
-    assert 0 < count < WIDE, f"the daemon did not die among the events that end with {last}"
+    assert 0 < world.dagster.stored(below) < WIDE
     world.revive_the_daemon()
 
 
 def _agree(world: World) -> None:
-    """Hold both sides to each other, when there was time for another tick."""
-    time.sleep(12)
+    """Hold both sides to each other, when each sensor has ticked once more."""
+    ticks = world.dagster.ended_ticks() + 2 * len(INSTANCES)
+    world.until(lambda: world.dagster.ended_ticks() >= ticks, "both sensors have ticked again")
     for name in INSTANCES:
         assert world.dagster.successes(name) == world.dagster.expected(name)
         ends = query(world.place, "SELECT dag_id, run_id, strftime('%s', end_date), 0, 0, state FROM dag_run")

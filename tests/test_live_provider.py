@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 from sites.airflow_two import BIN_VARIABLE, AirflowTwoSite
-from sites.launch_gate import Hold, LaunchGate, Moment
+from sites.door import Hold, Moment
+from sites.launch_gate import LaunchGate
 
 from airflow.providers.dagster import wire
 from peering_with_dbt.story.airflow_server import AirflowSite, DagRun, TaskInstance

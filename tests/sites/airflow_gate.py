@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from http.server import BaseHTTPRequestHandler
 
 import requests
 
-from sites.launch_gate import Hold, Moment
+from sites.door import Door, Hold, Moment
 
 _ANSWER_SECONDS = 60.0
 _KEPT = ("Authorization", "Cookie", "Content-Type", "Accept")
 _RETURNED = ("Content-Type", "Date", "Set-Cookie", "Location")
 
 
-class AirflowGate:
+class AirflowGate(Door):
     """Hands everything on to Airflow; use it as a context manager.
 
     Args:
@@ -25,30 +23,12 @@ class AirflowGate:
     """
 
     def __init__(self, airflow_url: str) -> None:
-        self.airflow_url = airflow_url
-        self._holds: dict[str, Hold] = {}
-        handler = type("Handler", (_Handler,), {"gate": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-
-    def __enter__(self) -> Self:
-        """Open it."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it, and lose what is still held."""
-        for hold in self._holds.values():
-            hold.lose()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(airflow_url, _Handler)
 
     @property
     def url(self) -> str:
         """Where Dagster is to ask."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def hold(self, path: str) -> Hold:
         """Hold the next answer to a question whose path matches.
@@ -103,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
             session.trust_env = False
             return session.request(
                 self.command,
-                f"{self.gate.airflow_url}{self.path}",
+                f"{self.gate.behind}{self.path}",
                 data=body,
                 headers={name: self.headers[name] for name in _KEPT if name in self.headers},
                 timeout=_ANSWER_SECONDS,

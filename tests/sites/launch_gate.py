@@ -4,57 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
-from dataclasses import dataclass, field
-from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from http.server import BaseHTTPRequestHandler
 
 import requests
 
 from airflow.providers.dagster import wire
+from sites.door import Door, Hold, Moment
 
-_DECISION_SECONDS = 300.0
 _ANSWER_SECONDS = 300.0
 
 
-class Moment(Enum):
-    """What of a launch is held."""
-
-    REQUEST = "before Dagster has seen it"
-    ANSWER = "when Dagster has launched the run"
-
-
-@dataclass
-class Hold:
-    """One launch that is held, or will be.
-
-    Args:
-        moment: What of it is held.
-    """
-
-    moment: Moment
-    arrived: threading.Event = field(default_factory=threading.Event)
-    _decided: threading.Event = field(default_factory=threading.Event)
-    _goes_on: bool = False
-
-    def let_go(self) -> None:
-        """Let it go on its way, late."""
-        self._goes_on = True
-        self._decided.set()
-
-    def lose(self) -> None:
-        """Let it get lost."""
-        self._decided.set()
-
-    def goes_on(self) -> bool:
-        """Wait for the decision."""
-        self.arrived.set()
-        self._decided.wait(_DECISION_SECONDS)
-        return self._goes_on
-
-
-class LaunchGate:
+class LaunchGate(Door):
     """Hands everything on to Dagster; use it as a context manager.
 
     Args:
@@ -62,30 +22,7 @@ class LaunchGate:
     """
 
     def __init__(self, dagster_url: str) -> None:
-        self.dagster_url = dagster_url
-        self._holds: dict[str, Hold] = {}
-        handler = type("Handler", (_Handler,), {"gate": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-
-    def __enter__(self) -> Self:
-        """Open it."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it, and lose what is still held."""
-        for hold in self._holds.values():
-            hold.lose()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def port(self) -> int:
-        """The port that was free."""
-        return self._server.server_port
+        super().__init__(dagster_url, _Handler)
 
     def hold(self, dag_id: str, moment: Moment) -> Hold:
         """Hold the next launch for a DAG.
@@ -139,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             session.trust_env = False
             headers = {"Content-Type": "application/json"}
             return session.post(
-                f"{self.gate.dagster_url}{self.path}", data=body, headers=headers, timeout=_ANSWER_SECONDS
+                f"{self.gate.behind}{self.path}", data=body, headers=headers, timeout=_ANSWER_SECONDS
             )
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the standard library

@@ -16,18 +16,18 @@ START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TRIED = Path(__file__).with_suffix(".tried")
 
 for dag_id in ("twin_a", "twin_b"):  # each gets one run, under the same id
-    with DAG(dag_id, start_date=START, schedule="@once", catchup=True):
+    with DAG(dag_id, start_date=START, schedule="@once", catchup=True, is_paused_upon_creation=False):
         BashOperator(task_id="extract", bash_command="true") >> BashOperator(
             task_id="load", bash_command="true"
         )
 
-with DAG("fails", start_date=START, schedule=None):
+with DAG("fails", start_date=START, schedule=None, is_paused_upon_creation=False):
     good = BashOperator(task_id="good", bash_command="true")
     bad = BashOperator(task_id="bad", bash_command="false")
     after = BashOperator(task_id="after", bash_command="true")
     good >> bad >> after
 
-with DAG("retried", start_date=START, schedule=None):
+with DAG("retried", start_date=START, schedule=None, is_paused_upon_creation=False):
     BashOperator(
         task_id="load",
         bash_command=f"test -e {TRIED} || {{ touch {TRIED}; exit 1; }}",
@@ -36,5 +36,5 @@ with DAG("retried", start_date=START, schedule=None):
     )
 
 for length in (0, 1, 50):
-    with DAG(f"mapped_{length}", start_date=START, schedule=None):
+    with DAG(f"mapped_{length}", start_date=START, schedule=None, is_paused_upon_creation=False):
         BashOperator.partial(task_id="parts").expand(bash_command=["true"] * length)

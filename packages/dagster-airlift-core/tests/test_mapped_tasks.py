@@ -47,7 +47,7 @@ def test_each_instance_of_a_mapped_task_is_an_event_if_that_was_chosen(
     assert each.tick() == ["parts"]
 
 
-@pytest.mark.parametrize("states", [["success"] * 3, ["success", "failed", "skipped"]])
+@pytest.mark.parametrize("states", [["success"] * 3, ["success", "skipped", "skipped"]])
 def test_a_mapped_task_that_is_known_is_not_asked_for_again(
     fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance, states: list[str]
 ) -> None:
@@ -73,3 +73,19 @@ def test_a_mapped_task_is_asked_for_again_when_its_asset_was_wiped(
     dagster_instance.wipe_assets([dg.AssetKey("parts")])
 
     assert once.tick() == ["parts"]
+
+
+def test_a_mapped_task_whose_failed_instance_is_skipped_when_tried_again_has_succeeded(
+    fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
+) -> None:
+    once = daemon(airflow, dagster_instance, "once")
+    fake.set_task("etl", "r1", "parts", map_index=0)
+    fake.set_task("etl", "r1", "parts", "failed", map_index=1)
+    assert once.tick() == ["parts"]
+    assert once.events("parts") == []
+
+    fake.retry_task("etl", "r1", "parts", map_index=1)
+    fake.set_task("etl", "r1", "parts", "skipped", map_index=1)
+
+    assert [once.tick(), once.tick()] == [["parts"], []]
+    assert [event.metadata["Mapped Instances"].value for event in once.events("parts")] == [1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -11,6 +11,8 @@ import pytest
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
     AirflowInstance,
+    TaskEvent,
+    TaskInstance,
     assets_with_dag_mappings,
     assets_with_task_mappings,
     build_defs_from_airflow_instance,
@@ -368,3 +370,51 @@ def test_an_executable_asset_has_its_partitions_too(
     daemon.tick()
 
     assert keys(daemon, "raw") == ["2026-01-14"]
+
+
+class Results:
+    """Knows how many rows a task wrote."""
+
+    def events_of(
+        self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[dg.AssetKey]
+    ) -> Sequence[TaskEvent] | None:
+        assert (airflow.name, len(instances)) == ("prod", 1)
+        return [dg.AssetMaterialization(key, metadata={"rows": 5}) for key in keys]
+
+
+def test_what_knows_more_of_a_task_need_not_know_of_partitions(fake: FakeAirflow, observing: Daemon) -> None:
+    daemon = observing(fake, task_results=Results())
+    fake.set_run("etl", "r1", "running", interval=(TODAY - DAY, TODAY))
+    fake.set_task("etl", "r1", "extract")
+
+    daemon.tick()
+
+    (event,) = daemon.events("raw")
+    assert (event.partition, event.metadata["rows"].value) == ("2026-01-14", 5)
+
+
+def test_an_event_transformer_sees_the_partition(fake: FakeAirflow, observing: Daemon) -> None:
+    seen: list[str | None] = []
+
+    def transform(_: object, __: object, events: Sequence[TaskEvent]) -> Sequence[TaskEvent]:
+        seen.extend(event.partition for event in events)
+        return events
+
+    daemon = observing(fake, event_transformer_fn=transform)
+    fake.set_run("etl", "r1", "running", interval=(TODAY - DAY, TODAY))
+    fake.set_task("etl", "r1", "extract")
+
+    daemon.tick()
+
+    assert seen == keys(daemon, "raw") == ["2026-01-14"]
+
+
+def test_a_failure_is_observed_of_its_partition(fake: FakeAirflow, observing: Daemon) -> None:
+    daemon = observing(fake)
+    fake.set_run("etl", "r1", "failed", interval=(TODAY - DAY, TODAY))
+    fake.set_task("etl", "r1", "extract", "failed")
+
+    daemon.tick()
+
+    assert [event.partition for event in daemon.observations("raw")] == ["2026-01-14"]
+    assert [event.partition for event in daemon.observations("whole")] == ["2026-01-14"]

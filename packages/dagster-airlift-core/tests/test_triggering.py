@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from dagster_airlift_core import (
+    AirflowApiError,
     AirflowBasicAuthBackend,
     AirflowInstance,
     DagRunRequest,
@@ -583,6 +584,19 @@ def test_a_dag_that_is_not_there_is_warned_of(
     build_defs_from_airflow_instance(airflow_instance=airflow, trigger_dags=["etl", "tel"])
 
     assert "has no DAG tel, which `trigger_dags` names" in caplog.text
+
+
+def test_task_instances_that_never_stand_still_are_not_taken_for_read(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    fake.set_task("etl", "r1", "load")
+    assert len([row for page in airflow.dag_runs.task_instances("etl", "r1") for row in page.rows]) == 1
+    if not fake.is_v1:
+        return
+    fake.reply(*[Reply(200, {"task_instances": [], "total_entries": 1})] * 5, path="/taskInstances$")
+
+    with pytest.raises(AirflowApiError, match="change while they are read"):
+        list(airflow.dag_runs.task_instances("etl", "r1"))
 
 
 @pytest.mark.parametrize(

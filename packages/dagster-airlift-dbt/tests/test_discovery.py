@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from dagster._core.definitions.repository_definition import (  # noqa: TID251
 from small_manifest import BOOKS, SHOP, manifest, node
 
 from dagster_airlift_core import AirflowBasicAuthBackend, AirflowFilter, AirflowInstance, TaskHandle
+from dagster_airlift_core.filters import EVERYTHING
 from dagster_airlift_core.testing import FakeAirflow, Reply
 from dagster_airlift_dbt import DbtCommand, DbtMigrationError, DbtOnAirflow
 from dagster_airlift_dbt.discovered import Discovered, DiscoveredError
-from dagster_airlift_dbt.discovery import unpacked
+from dagster_airlift_dbt.discovery import Discovery, unpacked
 
 MAPPING = "dagster-airlift/task-mapping"
 LOCAL = "cosmos.operators.local."
@@ -217,6 +219,48 @@ def test_a_name_that_two_projects_have_is_no_certain_task_id(three: FakeAirflow)
     assert "exactly one resource" in dbt.report().tasks[0].warnings[0]
 
 
+def test_a_name_that_two_packages_have_is_no_certain_task_id_and_a_selection_is(three: FakeAirflow) -> None:
+    three.add_dag("cosmos", {"orders_run": [], "other_orders_run": []})
+    for task_id in ("orders_run", "other_orders_run"):
+        three.set_operator("cosmos", task_id, LOCAL + "DbtRunLocalOperator")
+    ran(three, "cosmos", "other_orders_run", {"select": "fqn:lib.orders"})
+    orders = node(
+        "model.lib.orders", config={"enabled": True, "meta": {"dagster": {"asset_key": ["lib", "orders"]}}}
+    )
+    both = manifest("shop", node("model.shop.orders"), orders)
+
+    dbt = DbtOnAirflow(manifest=both, airflow=at(three))
+
+    assert rows(dbt) == {
+        "cosmos.orders_run": ("unknown", []),
+        "cosmos.other_orders_run": ("certain", ["orders"]),
+    }
+    assert dbt.report().tasks[1].models == ("model.lib.orders",)
+
+
+def test_a_model_that_is_disabled_or_newer_than_the_manifest_is_selected_by_nothing(
+    three: FakeAirflow,
+) -> None:
+    add(three, "etl", off="dbt run -s off", newer="dbt run -s newer", both="dbt run -s orders newer")
+    off = node("model.shop.off", config={"enabled": False})
+    dbt = DbtOnAirflow(manifest=manifest("shop", off, node("model.shop.orders")), airflow=at(three))
+
+    assert [task.task_id for task in dbt.report().selecting_nothing] == ["newer", "off"]
+    assert rows(dbt)["etl.both"] == ("certain", ["orders"])
+    assert dbt.report().not_run == ()
+
+
+def test_an_ad_hoc_dag_is_mapped_to_what_its_last_run_selected(three: FakeAirflow) -> None:
+    add(three, "adhoc", a="dbt run -s orders")
+    three.now += timedelta(minutes=1)
+    ran(three, "adhoc", "a", {"bash_command": "dbt run -s revenue"}, "r2")
+
+    dbt = DbtOnAirflow(manifest=SHOP, airflow=at(three))
+
+    assert rows(dbt) == {"adhoc.a": ("certain", ["revenue"])}
+    assert dbt.report().tasks[0].run_id == "r2"
+
+
 def test_a_watcher_is_mapped_to_its_model_and_the_producer_to_none(three: FakeAirflow) -> None:
     three.add_dag(
         "watch", {"dbt_producer_watcher": [], "orders_run": [], "gone_run": [], "raw_orders_seed": []}
@@ -374,6 +418,16 @@ def test_a_dag_that_cannot_be_read_keeps_what_was_known_and_is_named(
     first, second = dbt.report().problems
     assert first.startswith("The tasks of etl: ")
     assert second.startswith("What other ran last: ")
+
+
+def test_what_takes_too_long_is_as_it_was_and_is_named(three: FakeAirflow, tmp_path: Path) -> None:
+    add(three, "etl", a="dbt run -s orders")
+    before = Discovery(at(three), EVERYTHING, tmp_path / "state").load()
+
+    after = Discovery(at(three), EVERYTHING, tmp_path / "state", within=-1).load()
+
+    assert after.tasks == before.tasks
+    assert "took more than -1 s for the tasks" in after.problems[0]
 
 
 def test_airflow_is_not_asked_when_definitions_are_only_validated(

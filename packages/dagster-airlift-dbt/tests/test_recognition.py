@@ -56,6 +56,9 @@ def test_a_bash_task_without_dbt_is_none() -> None:
     "operator_class",
     [
         pytest.param(None, id="unknown"),
+        pytest.param(
+            "airflow.providers.standard.operators.empty.EmptyOperator", id="an ephemeral model in Cosmos"
+        ),
         pytest.param("airflow.providers.standard.operators.python.PythonOperator", id="python"),
         pytest.param(
             "airflow.providers.dbt.cloud.sensors.dbt.DbtCloudJobRunSensor", id="a sensor of dbt Cloud"
@@ -64,6 +67,23 @@ def test_a_bash_task_without_dbt_is_none() -> None:
 )
 def test_what_a_class_says_nothing_about_is_not_taken_for_dbt(operator_class: str | None) -> None:
     assert recognised(operator_class, {"bash_command": "dbt run"}) is None
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "dbt compile -s orders",
+        "dbt docs generate",
+        "dbt source freshness",
+        "dbt ls",
+        "dbt test -s orders",
+        "dbt show",
+    ],
+)
+def test_a_task_that_only_tests_compiles_or_looks_is_dbt_and_builds_nothing(script: str) -> None:
+    (found,) = commands(BASH, {"bash_command": script})
+
+    assert isinstance(found, NonBuilding)
 
 
 def test_what_a_bash_task_will_run_is_not_known_before_its_first_run() -> None:

@@ -378,3 +378,31 @@ def test_a_run_of_the_checks_runs_no_dbt(
     (only,) = result.get_asset_check_evaluations()
     assert (only.check_name, only.passed) == ("sales_are_dear", False)
     assert shown.tick() == []
+
+
+def test_a_task_that_only_tests_tells_of_its_tests_and_of_nothing_else(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
+) -> None:
+    fake.add_dag("nightly", {"build": ["test"], "test": []})
+    fake.set_task("nightly", "r0", "build")
+    fake.edit_task("nightly", "r0", "build", rendered_fields={"bash_command": "dbt run"})
+    fake.set_task("nightly", "r0", "test")
+    fake.edit_task("nightly", "r0", "test", rendered_fields={"bash_command": "dbt test"})
+    airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
+    where = [DbtResultStore(str(tmp_path))]
+    dbt = DbtOnAirflow(manifest=till.manifest, airflow=airflow, results=where)
+    shown = observing(fake, dagster, dbt)
+    tested = {
+        "test.till.sales_are_dear": "fail",
+        "test.till.one_of_two": "pass",
+        "model.till.sales": "success",
+    }
+    stored(tmp_path, "r1", "test", results(fake, "build", tested))
+    run_task(fake, "r1", "test", "failed")
+
+    first, again = shown.tick(), shown.tick()
+
+    assert shown.evaluations("sales", "sales_are_dear") == [False]
+    assert shown.evaluations("growing", "one_of_two") == [True]
+    assert (first.count("sales"), first.count("growing")) == (2, 2)  # and the run before built them
+    assert again == []

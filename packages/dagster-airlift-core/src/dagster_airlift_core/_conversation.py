@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from traceback import extract_tb
 
 from dagster_airlift_core._dialect import V1, V2, Dialect, UnknownPage, reading, refusals
 from dagster_airlift_core._dialect.port import Value
+from dagster_airlift_core._places import place_of
 from dagster_airlift_core._transport import Answer, Request, Transport, WebPage
 from dagster_airlift_core.auth import AirflowAuthBackend, NoToken
 from dagster_airlift_core.errors import (
@@ -55,6 +55,7 @@ class Conversation:
         self._dialect: Dialect | None = None
         self._renewed_in_vain_at = float("-inf")
         self._at_most: int | None = None
+        self.heard_at: datetime | None = None
 
     @property
     def whom(self) -> str:
@@ -127,10 +128,19 @@ class Conversation:
                 self._at_most = max(FEWEST, limit // 2)
                 _log.warning("%s Asking for %d rows at a time from now on.", error, self._at_most)
 
-    def unknown_page(self, error: UnknownPage) -> AirflowApiError:
-        """Return the error for a page token that means nothing, with the status that the server would give."""
-        message = f"{self._where} has no such page ({error}). Begin with the first one."
-        return AirflowApiError(message, method="GET", url=self._transport.base_url, status=_REFUSED)
+    @contextmanager
+    def knowing_pages(self) -> Generator[None]:
+        """Say of a page token that means nothing what the server would say of one, with the same status.
+
+        Raises:
+            AirflowApiError: There is no such page.
+        """
+        try:
+            yield
+        except UnknownPage as error:
+            message = f"{self._where} has no such page ({error}). Begin with the first one."
+            url = self._transport.base_url
+            raise AirflowApiError(message, method="GET", url=url, status=_REFUSED) from error
 
     @property
     def _where(self) -> str:
@@ -231,7 +241,7 @@ class Conversation:
             # Without its text and its cause: they may hold what the function was about to return.
             message = (
                 f"There are no credentials for {self._where}: {type(error).__name__} was raised in "
-                f"{_place_of(error)}. Call that by itself to see all of it; here it could show a secret."
+                f"{place_of(error)}. Call that by itself to see all of it; here it could show a secret."
             )
             raise AirflowUnauthorized(message, method="GET", url=self._transport.base_url) from None
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
@@ -241,6 +251,7 @@ class Conversation:
     def _accept(self, request: Request, answer: Answer) -> Answer:
         """Return an answer with a good status; raise the error that says what the other one means."""
         if answer.status < _REFUSED:
+            self.heard_at = answer.date or self.heard_at
             return answer
         said = f"{request.method} {request.path} answered HTTP {answer.status}: {refusals.detail(answer)}"
         kind, what, remedy = self._meaning(request, answer.status)
@@ -282,11 +293,3 @@ class Conversation:
                 url=answer.url,
                 status=answer.status,
             ) from error
-
-
-def _place_of(error: Exception) -> str:
-    """Name the function in which an error left our own code, with its file and line."""
-    frames = extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
-    frame = (theirs or frames)[0 if theirs else -1]
-    return f"{frame.name} ({Path(frame.filename).name}, line {frame.lineno})"

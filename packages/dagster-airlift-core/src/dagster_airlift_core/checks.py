@@ -3,6 +3,7 @@
 # Dagster looks at the annotation of a context itself, so it must not be put off (no __future__ import).
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from dagster import (
     AssetCheckEvaluation,
@@ -14,13 +15,14 @@ from dagster import (
     AssetCheckSpec,
     AssetKey,
     DagsterInstance,
+    MetadataValue,
     multi_asset_check,
 )
 
 from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.check_steps import can_be_checked, in_steps
 from dagster_airlift_core.handles import dagster_name
-from dagster_airlift_core.keys import instance_asset_key
+from dagster_airlift_core.keys import OBSERVED_CHECK, instance_asset_key
 from dagster_airlift_core.loading import Loaded
 
 _CURRENT = "airflow_snapshot_current"
@@ -51,7 +53,9 @@ class Verdict:
     check: AssetCheckKey
     passed: bool
     reason: str
-    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    metadata: Mapping[str, str | float | MetadataValue[Any]] = field(
+        default_factory=dict[str, str | float | MetadataValue[Any]]
+    )
     is_warning: bool = False
 
     @property
@@ -155,6 +159,7 @@ def _spec(outcome: Verdict) -> AssetCheckSpec:
         outcome.check.name,
         asset=outcome.check.asset_key,
         description=_IS_CURRENT if is_currency else _IS_VALID,
+        metadata={OBSERVED_CHECK: True},
     )
 
 

@@ -24,6 +24,7 @@ from dagster.components import (
     scaffold_with,
 )
 
+from dagster_airlift_core.choices import Choices
 from dagster_airlift_core.component_auth import ResolvedAirflowAuth
 from dagster_airlift_core.component_fields import (
     AirflowDagMapping,
@@ -32,6 +33,7 @@ from dagster_airlift_core.component_fields import (
     with_mappings,
 )
 from dagster_airlift_core.component_scaffolding import AirflowInstanceScaffolder
+from dagster_airlift_core.composition import peered
 from dagster_airlift_core.dag_trigger import triggers_of
 from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.filters import EVERYTHING
@@ -39,7 +41,6 @@ from dagster_airlift_core.http_options import DEFAULT_OPTIONS
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.partitions import PartitionSource
-from dagster_airlift_core.peering import Choices, peered
 from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.snapshot import SnapshotError
 from dagster_airlift_core.snapshot_file import SnapshotFile

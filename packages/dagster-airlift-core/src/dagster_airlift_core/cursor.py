@@ -131,6 +131,16 @@ class Cursor:
         recent = self.recent.in_order(order) if self.recent else None
         return replace(self, recent=recent, sweep=self.sweep.in_order(order) if self.sweep else None)
 
+    def lag(self, now: datetime) -> timedelta:
+        """Return how long ago that moment was up to which all is read; none when the last reading came to its end.
+
+        Args:
+            now: Server time.
+        """
+        if self.recent is None:
+            return timedelta(0)
+        return max(timedelta(0), now - (self.watermark or self.recent.window.since))
+
     def scan(self, kind: Kind) -> Scan | None:
         """Return a pass that is under way."""
         return self.recent if kind == "recent" else self.sweep

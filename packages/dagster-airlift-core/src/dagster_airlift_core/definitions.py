@@ -11,6 +11,8 @@ from dagster import AssetKey, AssetSpec, DefaultSensorStatus, Definitions
 
 from dagster_airlift_core._dagster_private import map_specs
 from dagster_airlift_core.assets import Source
+from dagster_airlift_core.choices import Choices
+from dagster_airlift_core.composition import peered
 from dagster_airlift_core.dag_trigger import DagTrigger, triggers_of
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.instance import AirflowInstance
@@ -19,7 +21,7 @@ from dagster_airlift_core.mappable import MappableAsset
 from dagster_airlift_core.mapping import claimed
 from dagster_airlift_core.model import AirflowAsset, Dag
 from dagster_airlift_core.partitions import PartitionKeyFn, PartitionSource
-from dagster_airlift_core.peering import Choices, Peer, peered, specs_of
+from dagster_airlift_core.peering import Peer, specs_of
 from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot

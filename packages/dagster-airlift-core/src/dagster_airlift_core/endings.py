@@ -14,10 +14,10 @@ from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import ENDED, AssetEvent, DagRun, TaskInstance
+from dagster_airlift_core.model import ENDED, AssetUpdate, DagRun, TaskInstance
 from dagster_airlift_core.recall import Candidate, Recall
 
-Ending: TypeAlias = TaskInstance | DagRun | AssetEvent
+Ending: TypeAlias = TaskInstance | DagRun | AssetUpdate
 """A row of a scan."""
 
 MAX_MAPPED = 10_000
@@ -36,6 +36,7 @@ class Endings:
         recall: What is known of Dagster's history.
         memory: What was found in earlier ticks.
         mapped_tasks: How dynamically mapped tasks are told of.
+        testing_tasks: Tasks that are told of although no asset is mapped to them.
     """
 
     airflow: AirflowInstance
@@ -43,6 +44,7 @@ class Endings:
     recall: Recall
     memory: Memory
     mapped_tasks: MappedTasks
+    testing_tasks: Collection[TaskHandle] = ()
 
     _groups: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]], init=False)
 
@@ -53,10 +55,10 @@ class Endings:
             SetAside: There is no asset for the DAG of a run.
         """
         keys = self._keys(row)
-        if not keys or self.is_one_of_several(row):
+        if not (keys or self._tests(row)) or self.is_one_of_several(row):
             return None
         name, links = self.airflow.name, self.airflow.links
-        if isinstance(row, AssetEvent):
+        if isinstance(row, AssetUpdate):
             return keys, asset_updated(name, links, row)
         ended = dag_run_ended(name, links, row) if isinstance(row, DagRun) else task_ended(name, links, row)
         return (keys, ended) if ended else None
@@ -70,11 +72,12 @@ class Endings:
         """
         keys = self._keys(row)
         group = (row.dag_id, row.run_id, row.task_id)
-        if not keys or group in self._groups:
+        if not (keys or self._tests(row)) or group in self._groups:
             return None
         event_id = self.memory.ended_as(row)
         if event_id and (
-            self.memory.is_settled(event_id) or self.recall.is_stored([(key, event_id) for key in keys])
+            self.memory.is_settled(event_id)
+            or (keys and self.recall.is_stored([(key, event_id) for key in keys]))
         ):
             return None
         self._groups.add(group)
@@ -82,9 +85,15 @@ class Endings:
         ended = mapped_task_ended(self.airflow.name, self.airflow.links, instances)
         if ended is None:
             return None
-        for instance in instances:
-            self.memory.remember(instance, ended.event_id)
+        if (
+            ended.failure is None
+        ):  # an instance that failed may be skipped when it is tried again: no row tells of that
+            for instance in instances:
+                self.memory.remember(instance, ended.event_id)
         return keys, ended
+
+    def _tests(self, row: object) -> bool:
+        return isinstance(row, TaskInstance) and TaskHandle(row.dag_id, row.task_id) in self.testing_tasks
 
     def is_one_of_several(self, row: Ending) -> bool:
         """Whether it takes the other instances of its mapped task to tell what ended."""
@@ -98,14 +107,14 @@ class Endings:
     def _keys(self, row: Ending) -> Collection[AssetKey]:
         if isinstance(row, TaskInstance):
             return self.mapping.tasks.get(TaskHandle(row.dag_id, row.task_id), ())
-        if isinstance(row, AssetEvent):
+        if isinstance(row, AssetUpdate):
             return self._updated(row)
         keys = self.mapping.dags.get(DagHandle(row.dag_id), ())
         if not keys:
             raise SetAside(f"{row.dag_id}: no asset stands for this DAG, reload the code location")
         return keys
 
-    def _updated(self, event: AssetEvent) -> Collection[AssetKey]:
+    def _updated(self, event: AssetUpdate) -> Collection[AssetKey]:
         """Return the asset that an event updated, none where the success of its task or DAG run stands for it."""
         key = self.mapping.uris.get(event.uri)
         told: set[AssetKey] = set()

@@ -30,7 +30,7 @@ from dagster_airlift_core.model import (
     FAILED,
     NOT_MAPPED,
     SUCCESS,
-    AssetEvent,
+    AssetUpdate,
     DagRun,
     TaskInstance,
 )
@@ -38,6 +38,7 @@ from dagster_airlift_core.wire import launch_key
 
 Metadata: TypeAlias = dict[str, str | int | float | MetadataValue[Any]]
 
+INSTANCE_LABEL = "Airflow Instance"
 EFFECTIVE_TIMESTAMP = "dagster-airlift/effective-timestamp"
 EVENT_ID = "dagster-airlift/event-id"
 """Metadata of the evaluation of a check, which has no tags."""
@@ -58,7 +59,7 @@ class Ended:
     """
 
     event_id: str
-    of: TaskInstance | DagRun | AssetEvent
+    of: TaskInstance | DagRun | AssetUpdate
     ended_at: datetime | None
     metadata: Metadata
     launch_keys: frozenset[str] = frozenset()
@@ -68,7 +69,7 @@ class Ended:
     @property
     def name(self) -> str:
         """Its name in a log."""
-        if isinstance(self.of, AssetEvent):
+        if isinstance(self.of, AssetUpdate):
             return f"event {self.of.id} of {self.of.uri}"
         task = f".{self.of.task_id}" if isinstance(self.of, TaskInstance) else ""
         return f"{self.of.dag_id}.{self.of.run_id}{task}"
@@ -173,7 +174,7 @@ def dag_run_ended(name: str, links: Links, run: DagRun) -> Ended | None:
     )
 
 
-def asset_updated(name: str, links: Links, event: AssetEvent) -> Ended:
+def asset_updated(name: str, links: Links, event: AssetUpdate) -> Ended:
     """Return what Airflow recorded of one of its assets; what came with it, in `extra`, may be anything and stays there."""
     source: Metadata = {}
     if event.dag_id and event.run_id:
@@ -191,7 +192,7 @@ def asset_updated(name: str, links: Links, event: AssetEvent) -> Ended:
         of=event,
         ended_at=event.at,
         metadata={
-            "Airflow Instance": name,
+            INSTANCE_LABEL: name,
             "Airflow Asset URI": event.uri,
             "Airflow Asset Event": event.id,
             **source,
@@ -221,7 +222,7 @@ def _task_metadata(name: str, links: Links, instance: TaskInstance) -> Metadata:
 
 def _metadata(name: str, links: Links, dag_id: str, run_id: str) -> Metadata:
     return {
-        "Airflow Instance": name,
+        INSTANCE_LABEL: name,
         "Airflow DAG ID": dag_id,
         "Airflow Run ID": run_id,
         "Run Details": MetadataValue.url(links.dag_run(dag_id, run_id)),

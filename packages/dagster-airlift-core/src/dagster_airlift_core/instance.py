@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from dagster_airlift_core._conversation import Conversation
-from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
+from dagster_airlift_core._dialect import Dialect, Links
 from dagster_airlift_core._latest import LatestFields, latest_fields
 from dagster_airlift_core._left_behind import LeftBehind
 from dagster_airlift_core._listing import pages, whole
@@ -25,7 +24,7 @@ from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.model import (
     AirflowAsset,
-    AssetEvent,
+    AssetUpdate,
     Dag,
     DagRun,
     ImportProblem,
@@ -104,6 +103,11 @@ class AirflowInstance:
         """
         return self._conversation.server_time()
 
+    @property
+    def heard_at(self) -> datetime | None:
+        """The time of Airflow's server when it answered last, None before the first answer."""
+        return self._conversation.heard_at
+
     def list_dags(self, only: AirflowFilter = EVERYTHING) -> Page[Dag]:
         """Return the DAGs that Airflow has and the user may read, as one page.
 
@@ -137,7 +141,6 @@ class AirflowInstance:
         """Return the files that Airflow cannot import, as one page.
 
         Raises:
-            AirflowUnauthorized: The user may not read them.
             AirflowApiError: Airflow did not give them.
         """
         dialect, ask = self._dialect, self._conversation.ask
@@ -234,7 +237,7 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
-        with self._knowing_pages():
+        with self._conversation.knowing_pages():
             return self._dialect.task_instances(self._conversation.ask, window, page)
 
     def list_ended_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
@@ -247,10 +250,10 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
-        with self._knowing_pages():
+        with self._conversation.knowing_pages():
             return self._dialect.dag_runs(self._conversation.ask, window, page)
 
-    def list_asset_events(self, window: Window, page: str | None) -> Page[AssetEvent]:
+    def list_asset_updates(self, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Return a page of what was recorded of assets since the begin of a window.
 
         Args:
@@ -260,8 +263,8 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
-        with self._knowing_pages():
-            return self._dialect.asset_events(self._conversation.ask, window, page)
+        with self._conversation.knowing_pages():
+            return self._dialect.asset_updates(self._conversation.ask, window, page)
 
     def instances_of_task(self, dag_id: str, run_id: str, task_id: str) -> Iterator[Page[TaskInstance]]:
         """Yield the pages of all instances of one task in one DAG run, in whatever state.
@@ -291,10 +294,3 @@ class AirflowInstance:
     def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
         conversation = self._conversation
         return whole(ask, conversation.whom, conversation.base_url, at_a_time=self._connections)
-
-    @contextmanager
-    def _knowing_pages(self) -> Generator[None]:
-        try:
-            yield
-        except UnknownPage as error:
-            raise self._conversation.unknown_page(error) from error

@@ -206,7 +206,7 @@ class DagRun:
 
 
 @dataclass(frozen=True)
-class AssetEvent:
+class AssetUpdate:
     """Something that Airflow recorded of one of its assets: it was updated, by a task or by somebody else.
 
     Args:

@@ -14,9 +14,7 @@ from dagster import (
 
 from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.check_steps import can_be_checked, in_steps
-
-OBSERVED_CHECK = "dagster-airlift/observed-check"
-"""Metadata of the spec of such a check. To run it tells nothing new, so nothing of ours asks for a run of it."""
+from dagster_airlift_core.keys import OBSERVED_CHECK
 
 
 def observed_checks(name: str, specs: Sequence[AssetCheckSpec]) -> Sequence[AssetChecksDefinition]:

@@ -10,7 +10,7 @@ from dagster import AssetKey
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
-from dagster_airlift_core.model import AssetEvent, DagRun, TaskInstance
+from dagster_airlift_core.model import AssetUpdate, DagRun, TaskInstance
 from dagster_airlift_core.partitions import Partitioning, Placement
 from dagster_airlift_core.run_lookup import RunLookup
 
@@ -35,7 +35,7 @@ class Placer:
         """What was observed without a partition although its asset is partitioned, and why."""
         return self._unplaced
 
-    def expect(self, rows: Iterable[TaskInstance | DagRun | AssetEvent]) -> None:
+    def expect(self, rows: Iterable[TaskInstance | DagRun | AssetUpdate]) -> None:
         """Say which rows may be asked for.
 
         Args:
@@ -47,7 +47,7 @@ class Placer:
             if isinstance(row, TaskInstance) and TaskHandle(row.dag_id, row.task_id) in self._partitioned
         )
 
-    def partition_key(self, key: AssetKey, row: TaskInstance | DagRun | AssetEvent) -> str | None:
+    def partition_key(self, key: AssetKey, row: TaskInstance | DagRun | AssetUpdate) -> str | None:
         """Return the key of the partition of an asset that a row materializes, None for none.
 
         Args:
@@ -62,12 +62,12 @@ class Placer:
             return None
         placement = self._placement(key, row)
         if placement.why_none:
-            what = f"event {row.id}" if isinstance(row, AssetEvent) else f"{row.dag_id}.{row.run_id}"
+            what = f"event {row.id}" if isinstance(row, AssetUpdate) else f"{row.dag_id}.{row.run_id}"
             self._unplaced[f"{key.to_user_string()} of {what}: {placement.why_none}"] = None
         return placement.key
 
-    def _placement(self, key: AssetKey, row: TaskInstance | DagRun | AssetEvent) -> Placement:
-        if isinstance(row, AssetEvent):
+    def _placement(self, key: AssetKey, row: TaskInstance | DagRun | AssetUpdate) -> Placement:
+        if isinstance(row, AssetUpdate):
             return self._partitioning.given(key, row.partition_key)
         run = self._runs.run_of(row) if isinstance(row, TaskInstance) else row
         if run is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from logging import Logger
 
@@ -21,11 +21,12 @@ from dagster_airlift_core.identity import Told
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import AssetEvent, DagRun, Page, TaskInstance
+from dagster_airlift_core.model import AssetUpdate, DagRun, Page, TaskInstance
+from dagster_airlift_core.observed import EARLIEST, Observed
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Candidate, Recall
-from dagster_airlift_core.results import TaskEvent, TaskResults
+from dagster_airlift_core.results import TaskEvent, TaskResults, testing_tasks
 from dagster_airlift_core.telling import Teller, Transform
 
 NO_NEW_PAGE_AT = 500
@@ -39,26 +40,8 @@ _LOOK_UP = 100
 """Rows whose events are looked up at a time."""
 _SHOWN = 20
 _KINDS: tuple[Kind, ...] = ("recent", "sweep")
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
 _BAD_REQUEST = 400
-_NOTHING = Page[AssetEvent]((), (), 0, None)
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What a tick has to tell Dagster.
-
-    Args:
-        events: What is new.
-        cursor: Where the next tick reads on.
-        summary: A line about it.
-        set_aside: What could not be told of, each with its reason.
-    """
-
-    events: tuple[TaskEvent, ...]
-    cursor: Cursor
-    summary: str
-    set_aside: tuple[str, ...] = ()
+_NOTHING = Page[AssetUpdate]((), (), 0, None)
 
 
 @dataclass
@@ -103,8 +86,15 @@ class Tick:
 
     def __post_init__(self) -> None:
         """Begin to know things."""
-        self._recall = Recall(self.events_of)
-        self._endings = Endings(self.airflow, self.mapping, self._recall, self.memory, self.mapped_tasks)
+        self._recall = Recall(self.events_of, self.airflow.name)
+        self._endings = Endings(
+            airflow=self.airflow,
+            mapping=self.mapping,
+            recall=self._recall,
+            memory=self.memory,
+            mapped_tasks=self.mapped_tasks,
+            testing_tasks=testing_tasks(self.results),
+        )
         self._placer = Placer(self.airflow, self.mapping, self.partitioning)
         self._teller = Teller(
             airflow=self.airflow,
@@ -143,7 +133,8 @@ class Tick:
                 raise
             self.log.error("%s The tick keeps what it has; the next one reads on from there.", error)  # noqa: TRY400
         self._tell()
-        return Observed(self._events(), cursor, self._summary(cursor), tuple(self._set_aside))
+        now = self.airflow.heard_at or EARLIEST
+        return Observed(self._events(), cursor, self._summary(cursor, now), tuple(self._set_aside), now)
 
     def read(self, scan: Scan) -> tuple[tuple[TaskEvent, ...], Scan | None]:
         """Read on in one pass alone, as far as the budget of a tick goes.
@@ -194,13 +185,13 @@ class Tick:
                     return scan
         return scan.past_page(page.next_page)
 
-    def _page(self, scan: Scan) -> Page[TaskInstance] | Page[DagRun] | Page[AssetEvent]:
+    def _page(self, scan: Scan) -> Page[TaskInstance] | Page[DagRun] | Page[AssetUpdate]:
         if scan.stream == "assets" and not self.mapping.uris:
             return _NOTHING
         read = {
             "tasks": self.airflow.list_ended_task_instances,
             "runs": self.airflow.list_ended_dag_runs,
-            "assets": self.airflow.list_asset_events,
+            "assets": self.airflow.list_asset_updates,
         }[scan.stream]
         page = read(scan.window, scan.page)
         self._rows += page.received
@@ -243,7 +234,7 @@ class Tick:
             if identity not in self._found:
                 if len(self._found) >= MAX_EVENTS:
                     return False
-                self._found[identity] = (ended.ended_at or _EARLIEST, told)
+                self._found[identity] = (ended.ended_at or EARLIEST, told)
         self._done.add(ended.event_id)
         return True
 
@@ -274,12 +265,13 @@ class Tick:
         if self._placer.unplaced:
             self.log.warning("Observed without a partition: %s.", _shown(self._placer.unplaced))
 
-    def _summary(self, cursor: Cursor) -> str:
+    def _summary(self, cursor: Cursor, now: datetime) -> str:
         name = f"Airflow instance {cursor.instance!r}"
         rest = " A sweep of the last two days is under way." if cursor.sweep else ""
         if cursor.recent:
-            since = cursor.recent.window.since
-            return f"{name}: {self._rows} rows read; still reading what changed since {since:%Y-%m-%d %H:%M:%S}Z.{rest}"
+            since, late = f"{cursor.recent.window.since:%Y-%m-%d %H:%M:%S}Z", cursor.lag(now)
+            still = f"still reading what changed since {since}, {late} late"
+            return f"{name}: {self._rows} rows read; {still}.{rest}"
         return f"{name}: {self._rows} rows read; observed up to {cursor.watermark:%Y-%m-%d %H:%M:%S}Z.{rest}"
 
 
@@ -290,6 +282,6 @@ def _shown(sentences: Iterable[str]) -> str:
 
 
 def _name(row: Ending) -> str:
-    if isinstance(row, AssetEvent):
+    if isinstance(row, AssetUpdate):
         return f"asset event {row.id}"
     return row.id if isinstance(row, TaskInstance) else f"{row.dag_id}/{row.run_id}"

@@ -26,6 +26,7 @@ from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
+from dagster_airlift_core.observation_check import observation_news
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.scan import Tick
@@ -120,15 +121,21 @@ def airflow_sensor(
 
     def evaluate(context: SensorEvaluationContext) -> SensorResult:
         news = untold(context.instance, outcomes)
+        cursor = _cursor(context, instance)
         try:
             tick = observer.tick(context)
             with partition_loading_context(dynamic_partitions_store=context.instance):
-                observed = tick.observe(_cursor(context, instance))
+                observed = tick.observe(cursor)
         except AirflowApiError as error:
             if not news:
                 raise
             context.log.warning(str(error))  # the next tick, which has nothing else to tell, fails with it
             return SensorResult(asset_events=news, cursor=context.cursor, skip_reason=str(error))
+        has_swept = observed.cursor.swept_at != cursor.swept_at
+        news = [
+            *news,
+            *observation_news(context.instance, instance, observed, has_swept=has_swept),
+        ]
         told = f"{len(observed.events) or 'No'} new events. {observed.summary}"
         context.log.info(told)
         # Dagster calls every tick without a run request skipped; its reason is the line that people see.

@@ -28,7 +28,7 @@ from dagster_airlift_core import (
     TaskHandle,
 )
 from dagster_airlift_core._listing import pages
-from dagster_airlift_core.model import AssetEvent, Dag, DagRun, Page, Span, TaskInstance, Window
+from dagster_airlift_core.model import AssetUpdate, Dag, DagRun, Page, Span, TaskInstance, Window
 from dagster_airlift_core.testing import FakeAirflow
 
 PREFIX = "AIRLIFT_LIVE_AIRFLOW_"
@@ -303,7 +303,7 @@ def test_no_run_that_was_due_lately_is_left_out(server: Server) -> None:
 
 def test_a_page_token_that_is_none_is_a_bad_request(server: Server) -> None:
     airflow = server.airflow
-    for read in (airflow.list_ended_task_instances, airflow.list_ended_dag_runs, airflow.list_asset_events):
+    for read in (airflow.list_ended_task_instances, airflow.list_ended_dag_runs, airflow.list_asset_updates):
         with pytest.raises(AirflowApiError) as caught:
             read(server.everything, "garbage!")
 
@@ -343,9 +343,9 @@ def test_the_run_of_a_task_instance_is_found_by_the_moment_at_which_it_was_due(s
     assert not [run for page in airflow.runs_due.within(before) for run in page.rows]
 
 
-def asset_events(server: Server, window: Window) -> list[AssetEvent]:
+def asset_events(server: Server, window: Window) -> list[AssetUpdate]:
     airflow = server.airflow
-    found = list(pages(lambda token: airflow.list_asset_events(window, token)))
+    found = list(pages(lambda token: airflow.list_asset_updates(window, token)))
     assert not [row for page in found for row in page.bad_rows]
     return [row for page in found for row in page.rows if row.uri == URI]
 

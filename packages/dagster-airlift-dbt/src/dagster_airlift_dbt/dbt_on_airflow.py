@@ -9,14 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, get_args
 
-from dagster import AssetKey, AssetsDefinition, AssetSpec, Definitions
+from dagster import AssetKey, AssetsDefinition, Definitions
 
-from dagster_airlift_core import (
-    AirflowFilter,
-    AirflowInstance,
-    TaskHandle,
-    assets_with_multiple_task_mappings,
-)
+from dagster_airlift_core import AirflowFilter, AirflowInstance, TaskHandle
 from dagster_airlift_core.filters import EVERYTHING
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.model import TaskInstance
@@ -33,7 +28,7 @@ from dagster_airlift_dbt.manifest import ManifestSource
 from dagster_airlift_dbt.migrating import command_to_migrate, refuse_two_owners
 from dagster_airlift_dbt.preflight import Preflight, RanLast, preflight_of
 from dagster_airlift_dbt.project import DbtProjectContent
-from dagster_airlift_dbt.projects import DbtProjects, TaskCommand, handles_of, specs_of
+from dagster_airlift_dbt.projects import DbtProjects, TaskCommand, handles_of, mapped_spec, specs_of
 from dagster_airlift_dbt.reading import ProjectReader, manifests_at
 from dagster_airlift_dbt.relations import Detail
 from dagster_airlift_dbt.report import DbtReport, report_of
@@ -72,8 +67,8 @@ class DbtOnAirflow:
         retrieval_filter: Which DAGs of it are looked at.
         state_path: File in which what was found out is kept; by default one below `$DAGSTER_HOME/airlift`, and
             none where that is not set.
-        results: Where to look for what each run did, the best place first: a `DbtResultStore`, a `DbtResultXCom`,
-            a `CosmosWatcher`, `DbtTaskLogs`. Where nothing is found, a successful task has built all that it names.
+        results: Where to look for what each run did, the best place first, such as a `DbtResultStore` or
+            `DbtTaskLogs`. Where nothing is found, a successful task has built all that it names.
         checks: Which results of dbt's tests are recorded as asset checks: `all`, `failures` with what passes again
             after one, or `none`. Airflow runs the tests; Dagster never does for this.
         compiled_sql: Whether events show the SQL that ran.
@@ -154,12 +149,12 @@ class DbtOnAirflow:
         return Definitions(
             assets=[
                 *(
-                    _mapped_spec(spec, handles[key])
+                    mapped_spec(spec, handles[key])
                     for key, spec in specs.items()
                     if key not in run_by_dagster
                 ),
                 *(
-                    assets.map_asset_specs(lambda spec: _mapped_spec(spec, handles[spec.key]))
+                    assets.map_asset_specs(lambda spec: mapped_spec(spec, handles[spec.key]))
                     for assets in executable
                 ),
             ],
@@ -177,7 +172,7 @@ class DbtOnAirflow:
             keys: Keys of the assets that are mapped to the task.
 
         Returns:
-            The events, None where none of `results` knows.
+            The events; None where none of `results` knows.
 
         Raises:
             AirliftError: A place of results cannot be read now.
@@ -231,13 +226,19 @@ class DbtOnAirflow:
         told = resolved.found(tasks.projects, ran) if ran and ran.run_id else None
         return preflight_of(handle, tasks.of(handle), told, last)
 
+    @property
+    def testing_tasks(self) -> Collection[TaskHandle]:
+        """The tasks that run dbt and build nothing, which the core asks about as well."""
+        return self._task_results.testing_tasks
+
     @cached_property
     def _task_results(self) -> DbtTaskResults:
         return self._results_of(self._resolved())
 
     def _results_of(self, tasks: resolved.ResolvedTasks) -> DbtTaskResults:
         checks = [DbtChecks(each, self.translator) for each in tasks.projects.projects]
-        return DbtTaskResults(self.results, checks, tasks.commands, self.checks, self.compiled_sql)
+        testing = {task.handle for task in tasks.tasks if not task.models}
+        return DbtTaskResults(self.results, checks, tasks.commands, testing, self.checks, self.compiled_sql)
 
     def _resolved(self) -> resolved.ResolvedTasks:
         projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])
@@ -288,8 +289,3 @@ class DbtOnAirflow:
         name = f"{dagster_name(task.handle.dag_id)}__{dagster_name(task.handle.task_id)}"
         execution = Execution(task.assets, self.translator)
         return execution.executable_assets(name, task.command, self._projects[task.handle])
-
-
-def _mapped_spec(spec: AssetSpec, handles: list[TaskHandle]) -> AssetSpec:
-    (mapped,) = assets_with_multiple_task_mappings([spec], handles)
-    return mapped

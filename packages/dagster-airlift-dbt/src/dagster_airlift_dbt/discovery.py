@@ -20,6 +20,8 @@ from dagster_airlift_core.model import RenderedFields, Task
 from dagster_airlift_dbt.discovered import Discovered, DiscoveredError
 from dagster_airlift_dbt.recognition import RecognisedTask, recognise, style_of
 
+WITHIN = 40.0
+"""Seconds, twice; the definitions ask Airflow too, and Dagster gives a location up that takes more than 180."""
 _log = logging.getLogger(__name__)
 
 
@@ -32,11 +34,13 @@ class Discovery:
         only: Which DAGs are looked at.
         path: Where what was found is kept; None for a file below `$DAGSTER_HOME/airlift`, and for none where
             that is not set.
+        within: Seconds after which no further DAG is asked for its tasks, and as many for what they ran.
     """
 
     airflow: AirflowInstance
     only: AirflowFilter
     path: Path | None = None
+    within: float = WITHIN
 
     def load(self) -> Discovered:
         """Find it out; where Airflow does not answer, return what was found last, or nothing.
@@ -94,7 +98,7 @@ class Discovery:
         unread: set[str] = set()
         tasks: list[Task] = []
         dag_ids = [dag.dag_id for dag in self.airflow.list_dags(self.only).rows]
-        for dag_id, page in self.airflow.list_tasks_of(dag_ids).items():
+        for dag_id, page in self.airflow.list_tasks_of(dag_ids, within=self.within).items():
             if isinstance(page, AirflowApiError):
                 problems.append(f"The tasks of {dag_id}: {page}")
                 unread.add(dag_id)
@@ -111,7 +115,7 @@ class Discovery:
             if style_of(task):
                 wanted[task.dag_id].append(task.task_id)
         found: dict[TaskHandle, tuple[RenderedFields, ...]] = {}
-        for dag_id, latest in self.airflow.rendered_fields_of(wanted).items():
+        for dag_id, latest in self.airflow.rendered_fields_of(wanted, within=self.within).items():
             if isinstance(latest, AirflowApiError):
                 problems.append(f"What {dag_id} ran last: {latest}")
             else:

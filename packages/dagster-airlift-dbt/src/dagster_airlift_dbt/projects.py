@@ -9,7 +9,7 @@ from functools import cached_property
 
 from dagster import AssetKey, AssetSpec
 
-from dagster_airlift_core import TaskHandle
+from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.cosmos import name_of
 from dagster_airlift_dbt.errors import DbtManifestError, DbtSelectionError, NothingSelected
@@ -156,6 +156,17 @@ def handles_of(commands: Collection[TaskCommand]) -> dict[AssetKey, list[TaskHan
             if each.assets.is_asset(unique_id):
                 handles.setdefault(each.assets.spec_of(unique_id).key, {})[each.handle] = None
     return {key: list(tasks) for key, tasks in handles.items()}
+
+
+def mapped_spec(spec: AssetSpec, handles: Collection[TaskHandle]) -> AssetSpec:
+    """Map an asset to its tasks.
+
+    Args:
+        spec: The asset.
+        handles: The tasks.
+    """
+    (mapped,) = assets_with_multiple_task_mappings([spec], list(handles))
+    return mapped
 
 
 def _listed(names: Iterable[str]) -> str:

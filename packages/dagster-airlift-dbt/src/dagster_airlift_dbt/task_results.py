@@ -46,6 +46,7 @@ class DbtTaskResults:
         sources: Where results may lie, the best one first.
         checks: What the projects look like in Dagster.
         commands: What the tasks run, as far as it is known.
+        testing: The tasks that run dbt and build nothing.
         which: Which results of tests are recorded.
         with_sql: Whether events show compiled SQL.
     """
@@ -53,10 +54,16 @@ class DbtTaskResults:
     sources: Sequence[ResultSource]
     checks: Sequence[DbtChecks]
     commands: Sequence[TaskCommand]
+    testing: Collection[TaskHandle] = ()
     which: Checks = "all"
     with_sql: bool = False
     # Whether a test has passed, and in which try: to be told of again when the same try is asked about again.
     _passed_in: dict[AssetCheckKey, str] = field(default_factory=dict[AssetCheckKey, str], repr=False)
+
+    @property
+    def testing_tasks(self) -> Collection[TaskHandle]:
+        """The tasks whose tests are told of although no asset is mapped to them."""
+        return self.testing if self.sources and self.which != "none" else ()
 
     def events_of(
         self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[AssetKey]
@@ -81,7 +88,9 @@ class DbtTaskResults:
         self._tell(instances[0], _unknown(made))
         ids = frozenset[str]().union(*(each.ids for each in made))
         events += self._assumed(instances, runs, ids, keys) if None not in told else ()
-        return list(self._wanted(events, instances))
+        # What builds nothing of its own, like a task that tests, or Cosmos' producer, tells of tests alone.
+        told_of = events if keys else [event for event in events if isinstance(event, AssetCheckEvaluation)]
+        return list(self._wanted(told_of, instances))
 
     def declared_checks(self, executable: Sequence[AssetsDefinition]) -> Sequence[AssetChecksDefinition]:
         """Declare the checks that Airflow evaluates: of all tests but those that Dagster can run.

@@ -11,7 +11,7 @@ from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
-    AssetEvent,
+    AssetUpdate,
     Dag,
     DagRun,
     ImportProblem,
@@ -135,6 +135,6 @@ class Dialect(Protocol):
         """Ask for a page of the DAG runs of a span, in whatever state."""
         ...
 
-    def asset_events(self, ask: Ask, window: Window, page: str | None) -> Page[AssetEvent]:
+    def asset_updates(self, ask: Ask, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Ask for a page of what was recorded of assets since the begin of a window."""
         ...

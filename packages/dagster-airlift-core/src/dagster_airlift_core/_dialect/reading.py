@@ -22,7 +22,7 @@ from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.model import (
     NOT_MAPPED,
     AirflowAsset,
-    AssetEvent,
+    AssetUpdate,
     BadRow,
     Dag,
     DagRun,
@@ -104,9 +104,9 @@ def dag_runs_page(payload: object) -> Page[DagRun]:
     return _page(payload, "dag_runs", dag_run)
 
 
-def asset_events_page(payload: object, name: str) -> Page[AssetEvent]:
+def asset_updates_page(payload: object, name: str) -> Page[AssetUpdate]:
     """Read a page of what was recorded of assets, under the name that the version has for it."""
-    return _page(payload, name, _asset_event)
+    return _page(payload, name, _asset_update)
 
 
 def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) -> Page[Row]:
@@ -196,11 +196,11 @@ def _asset(row: Mapping[str, Any]) -> AirflowAsset:
     )
 
 
-def _asset_event(row: Mapping[str, Any]) -> AssetEvent:
+def _asset_update(row: Mapping[str, Any]) -> AssetUpdate:
     at = instant(row, "timestamp")
     if at is None:
         raise ValueError("timestamp is None")
-    return AssetEvent(
+    return AssetUpdate(
         id=integer(row, "id", 0),
         uri=optional(row, "uri") or text(row, "dataset_uri"),
         at=at,

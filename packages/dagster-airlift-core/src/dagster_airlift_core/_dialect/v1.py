@@ -16,7 +16,7 @@ from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
-    AssetEvent,
+    AssetUpdate,
     Dag,
     DagRun,
     ImportProblem,
@@ -124,7 +124,7 @@ class VersionOne(SingleThings):
         ]
         return _by_offset(ask, ("dags", span.dag_id or "~", "dagRuns"), query, reading.dag_runs_page, page)
 
-    def asset_events(self, ask: Ask, window: Window, page: str | None) -> Page[AssetEvent]:
+    def asset_updates(self, ask: Ask, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Ask for a page of what was recorded of datasets, the latest first: no filter goes by time.
 
         What is recorded meanwhile comes before the rest, so that some rows come twice and none is passed over.
@@ -172,8 +172,8 @@ class VersionOne(SingleThings):
         return _by_offset(ask, parts, [], reading.rendered_fields_page, page)
 
 
-def _dataset_events(payload: object) -> Page[AssetEvent]:
-    return reading.asset_events_page(payload, "dataset_events")
+def _dataset_events(payload: object) -> Page[AssetUpdate]:
+    return reading.asset_updates_page(payload, "dataset_events")
 
 
 def _by_offset(

@@ -15,7 +15,7 @@ from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
-    AssetEvent,
+    AssetUpdate,
     Dag,
     DagRun,
     ImportProblem,
@@ -119,12 +119,12 @@ class VersionTwo(SingleThings):
         request = get(API, "dags", span.dag_id or "~", "dagRuns", query=[*due, *_keyset(page)])
         return ask(request, reading.dag_runs_page)
 
-    def asset_events(self, ask: Ask, window: Window, page: str | None) -> Page[AssetEvent]:
+    def asset_updates(self, ask: Ask, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Ask for what was recorded of assets in the next span of a window: there is no keyset."""
 
-        def between(span: Query) -> Page[AssetEvent]:
+        def between(span: Query) -> Page[AssetUpdate]:
             request = get(API, "assets", "events", query=[("order_by", "timestamp"), *span])
-            return ask(request, lambda payload: counted(reading.asset_events_page(payload, "asset_events")))
+            return ask(request, lambda payload: counted(reading.asset_updates_page(payload, "asset_events")))
 
         return page_of(
             between, window.since, page, until=window.until, limit=100, name=_number, stamp="timestamp"
@@ -145,5 +145,5 @@ def _scan(window: Window, page: str | None) -> Query:
     return [*ENDED, ("updated_at_gte", window.since.isoformat()), *until, *due, *_keyset(page)]
 
 
-def _number(event: AssetEvent) -> str:
+def _number(event: AssetUpdate) -> str:
     return f"{event.id:020}"

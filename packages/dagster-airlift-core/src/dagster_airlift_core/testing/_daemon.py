@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dagster import (
+    AssetCheckEvaluation,
     AssetKey,
     AssetMaterialization,
     AssetObservation,
@@ -18,12 +19,12 @@ class SensorDaemon:
     """Ticks a sensor as Dagster's daemon does: events are stored one by one, the cursor last.
 
     Args:
-        defs: Definitions with exactly one sensor.
+        defs: Definitions with exactly one Airflow instance.
         instance: Where events are stored.
     """
 
     def __init__(self, defs: Definitions, instance: DagsterInstance) -> None:
-        (self.sensor,) = list(defs.sensors or ())
+        (self.sensor,) = (sensor for sensor in defs.sensors or () if sensor.name.endswith("__airflow_sensor"))
         self.instance = instance
         self.cursor: str | None = None
         self.said = ""
@@ -36,7 +37,7 @@ class SensorDaemon:
                 are exactly as many; None to live on.
 
         Returns:
-            Keys of the assets whose events were stored, in that order.
+            Keys of the assets whose events were stored, in that order, but for what the sensor tells of itself.
         """
         result = self.sensor.evaluate_tick(build_sensor_context(instance=self.instance, cursor=self.cursor))
         stored = result.asset_events[:crash_after]
@@ -45,7 +46,7 @@ class SensorDaemon:
         if crash_after is None or crash_after > len(result.asset_events):
             self.cursor = result.cursor
         self.said = result.skip_message or ""
-        return [event.asset_key.to_user_string() for event in stored]
+        return [event.asset_key.to_user_string() for event in stored if not _is_of_itself(event)]
 
     def events(self, key: str) -> Sequence[AssetMaterialization]:
         """Return the stored materializations of an asset, latest first.
@@ -64,3 +65,7 @@ class SensorDaemon:
         """
         records = self.instance.fetch_observations(AssetKey.from_user_string(key), limit=1000).records
         return [record.asset_observation for record in records if record.asset_observation]
+
+
+def _is_of_itself(event: object) -> bool:
+    return isinstance(event, AssetCheckEvaluation) and event.check_name == "airflow_observed"

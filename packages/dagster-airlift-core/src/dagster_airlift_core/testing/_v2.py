@@ -41,7 +41,7 @@ def _list_assets(world: World, _: list[str], query: Query) -> Reply:
     return _offset_page(world, "assets", assets, query)
 
 
-def _list_asset_events(world: World, _: list[str], query: Query) -> Reply:
+def _list_asset_updates(world: World, _: list[str], query: Query) -> Reply:
     if query.get("order_by") != ["timestamp"]:
         return Reply(
             400, {"detail": "Ordering with this value is disallowed or the attribute does not exist"}
@@ -159,7 +159,7 @@ def _decoded(token: str) -> str:
 ROUTES: list[tuple[str, Route]] = [
     (r"/dags", _list_dags),
     (r"/assets", _list_assets),
-    (r"/assets/events", _list_asset_events),
+    (r"/assets/events", _list_asset_updates),
     (r"/importErrors", _list_import_errors),
     (r"/dagSources/([^/]+)", _source),
     (r"/dags/([^/]+)/tasks", _list_tasks),
