@@ -32,6 +32,8 @@ default_sensor_status: STOPPED
 task_assets: true
 partition_source: run_after
 mapped_tasks: each
+trigger_dags: [etl]
+run_timeline: true
 """
 
 
@@ -53,6 +55,8 @@ def test_yaml_says_the_same_as_the_arguments() -> None:
     assert read.task_assets
     assert read.partition_source == "run_after"
     assert read.mapped_tasks == "each"
+    assert read.trigger_dags == ["etl"]
+    assert read.run_timeline
 
 
 def test_the_way_to_airflow_can_stand_in_yaml() -> None:

@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from dagster_airlift_core import (
+    AirflowApiError,
     AirflowBasicAuthBackend,
     AirflowInstance,
     DagRunRequest,
@@ -96,6 +97,14 @@ def materialize(
         tags=dict(tags or {}),
         partition_key=partition_key,
     )
+
+
+def started_run(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
+    return instance.create_run_for_job(
+        defs.resolve_implicit_global_asset_job_def(),
+        asset_selection={dg.AssetKey("raw")},
+        status=dg.DagsterRunStatus.STARTED,
+    ).run_id
 
 
 def recorded(result: dg.ExecuteInProcessResult) -> list[str]:
@@ -183,11 +192,7 @@ def test_what_a_dagster_run_that_died_has_not_recorded_the_sensor_does(
     fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
 ) -> None:
     ours = defs(airflow)
-    run_id = dagster_instance.create_run_for_job(
-        ours.resolve_implicit_global_asset_job_def(),
-        asset_selection={dg.AssetKey("raw")},
-        status=dg.DagsterRunStatus.STARTED,
-    ).run_id
+    run_id = started_run(ours, dagster_instance)
     fake.set_task("etl", f"dagster__{run_id}", "extract")
     fake.set_run("etl", f"dagster__{run_id}")
     daemon = SensorDaemon(ours, dagster_instance)
@@ -201,11 +206,7 @@ def test_a_dagster_run_that_never_ends_is_not_waited_for(
     fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
 ) -> None:
     ours = defs(airflow)
-    run_id = dagster_instance.create_run_for_job(
-        ours.resolve_implicit_global_asset_job_def(),
-        asset_selection={dg.AssetKey("raw")},
-        status=dg.DagsterRunStatus.STARTED,
-    ).run_id
+    run_id = started_run(ours, dagster_instance)
     fake.set_task("etl", f"dagster__{run_id}", "extract")
     daemon = SensorDaemon(ours, dagster_instance)
     assert daemon.tick() == []
@@ -583,6 +584,19 @@ def test_a_dag_that_is_not_there_is_warned_of(
     build_defs_from_airflow_instance(airflow_instance=airflow, trigger_dags=["etl", "tel"])
 
     assert "has no DAG tel, which `trigger_dags` names" in caplog.text
+
+
+def test_task_instances_that_never_stand_still_are_not_taken_for_read(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    fake.set_task("etl", "r1", "load")
+    assert len([row for page in airflow.dag_runs.task_instances("etl", "r1") for row in page.rows]) == 1
+    if not fake.is_v1:
+        return
+    fake.reply(*[Reply(200, {"task_instances": [], "total_entries": 1})] * 5, path="/taskInstances$")
+
+    with pytest.raises(AirflowApiError, match="change while they are read"):
+        list(airflow.dag_runs.task_instances("etl", "r1"))
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from dagster_airlift_core.component_fields import (
 )
 from dagster_airlift_core.component_scaffolding import AirflowInstanceScaffolder
 from dagster_airlift_core.composition import peered
+from dagster_airlift_core.dag_trigger import triggers_of
 from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.filters import EVERYTHING
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS
@@ -69,6 +70,8 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
         task_assets: Whether each task is an asset as well.
         partition_source: Which moment of a DAG run names the partition of partitioned assets.
         mapped_tasks: Whether a dynamically mapped task is told of once, or each of its instances.
+        trigger_dags: Ids of the DAGs whose assets can be materialized from Dagster, by a run of the DAG.
+        run_timeline: Whether each DAG is a job as well, and each DAG run that ended a run of it.
         defs_state: Where the state is kept.
     """
 
@@ -83,6 +86,8 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
     task_assets: bool = False
     partition_source: PartitionSource = "data_interval_start"
     mapped_tasks: Literal["once", "each"] = "once"
+    trigger_dags: Sequence[str] = ()
+    run_timeline: bool = False
     defs_state: ResolvedDefsStateConfig = field(default_factory=DefsStateConfigArgs.local_filesystem)
 
     def __post_init__(self) -> None:
@@ -151,6 +156,8 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
             task_assets=self.task_assets,
             partition_source=self.partition_source,
             mapped_tasks=self.mapped_tasks,
+            triggers=triggers_of(self.trigger_dags),
+            run_timeline=self.run_timeline,
         )
         return peered(self._airflow, yours, loaded, choices)
 

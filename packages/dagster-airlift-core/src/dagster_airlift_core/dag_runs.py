@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from dagster_airlift_core._conversation import Conversation
-from dagster_airlift_core._dialect import UnknownPage
 from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.errors import AirflowNotFound
 from dagster_airlift_core.model import Dag, DagRun, Page, TaskInstance
@@ -93,12 +92,10 @@ class DagRuns:
         """
         token: str | None = None
         while True:
-            try:
+            with self._conversation.knowing_pages():
                 page = self._conversation.dialect.instances_of_run(
                     self._conversation.ask, dag_id, run_id, since, token
                 )
-            except UnknownPage as error:
-                raise self._conversation.unknown_page(error) from error
             yield page
             token = page.next_page
             if token is None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from dagster_airlift_core._dialect import reading
 from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask, UnknownPage
+from dagster_airlift_core._dialect.single import SingleThings
 from dagster_airlift_core._dialect.slices import all_of, counted, page_of
 from dagster_airlift_core._transport import Answer
 from dagster_airlift_core.dag_run_request import DagRunRequest
@@ -33,7 +34,7 @@ _MANY = 1000
 """Lists of task instances are not cut at `[api] maximum_page_limit`."""
 
 
-class VersionOne:
+class VersionOne(SingleThings):
     """Spans of time for what is scanned, since there is no keyset and no order; offsets for what is listed.
 
     A window's `run_after` is not passed on: there is no index that it could use, and the date that could
@@ -134,24 +135,11 @@ class VersionOne:
         rows = tuple(row for row in found.rows if window.since <= row.at <= (window.until or row.at))
         return replace(found, rows=rows, next_page=None if is_last else found.next_page)
 
-    def dag(self, ask: Ask, dag_id: str) -> Dag:
-        """Ask for a DAG."""
-        return ask(get(API, "dags", dag_id), reading.dag)
-
-    def dag_run(self, ask: Ask, dag_id: str, run_id: str) -> DagRun:
-        """Ask for a DAG run."""
-        return ask(get(API, "dags", dag_id, "dagRuns", run_id), reading.dag_run)
-
     def trigger(self, ask: Ask, dag_id: str, run_id: str, request: DagRunRequest) -> DagRun:
         """Have a DAG run begin; without a logical date it gets that of the moment, and partitions are unknown."""
         body = wanted(request, run_id)
         body |= {"logical_date": request.logical_date.isoformat()} if request.logical_date else {}
         return ask(send("POST", API, "dags", dag_id, "dagRuns", body=body), reading.dag_run)
-
-    def fail_run(self, ask: Ask, dag_id: str, run_id: str) -> DagRun:
-        """Mark a DAG run failed, which ends its tasks."""
-        request = send("PATCH", API, "dags", dag_id, "dagRuns", run_id, body={"state": "failed"})
-        return ask(request, reading.dag_run)
 
     def instances_of_run(
         self, ask: Ask, dag_id: str, run_id: str, since: datetime | None, page: str | None

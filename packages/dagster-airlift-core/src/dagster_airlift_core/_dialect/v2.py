@@ -8,6 +8,7 @@ from dagster_airlift_core._dialect import reading
 from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask
 from dagster_airlift_core._dialect.refusals import detail
+from dagster_airlift_core._dialect.single import SingleThings
 from dagster_airlift_core._dialect.slices import counted, page_of
 from dagster_airlift_core._transport import Answer
 from dagster_airlift_core.dag_run_request import DagRunRequest
@@ -29,7 +30,7 @@ from dagster_airlift_core.model import (
 API = "/api/v2"
 
 
-class VersionTwo:
+class VersionTwo(SingleThings):
     """Keyset pages by id for what is scanned, offsets for what is listed."""
 
     api = API
@@ -82,25 +83,12 @@ class VersionTwo:
         request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
         return ask(request, reading.task_instances_page)
 
-    def dag(self, ask: Ask, dag_id: str) -> Dag:
-        """Ask for a DAG."""
-        return ask(get(API, "dags", dag_id), reading.dag)
-
-    def dag_run(self, ask: Ask, dag_id: str, run_id: str) -> DagRun:
-        """Ask for a DAG run."""
-        return ask(get(API, "dags", dag_id, "dagRuns", run_id), reading.dag_run)
-
     def trigger(self, ask: Ask, dag_id: str, run_id: str, request: DagRunRequest) -> DagRun:
         """Have a DAG run begin; the field of the logical date must be there."""
         date = request.logical_date
         body = {**wanted(request, run_id), "logical_date": date.isoformat() if date else None}
         body |= {"partition_key": request.partition_key} if request.partition_key else {}
         return ask(send("POST", API, "dags", dag_id, "dagRuns", body=body), reading.dag_run)
-
-    def fail_run(self, ask: Ask, dag_id: str, run_id: str) -> DagRun:
-        """Mark a DAG run failed, which ends its tasks."""
-        request = send("PATCH", API, "dags", dag_id, "dagRuns", run_id, body={"state": "failed"})
-        return ask(request, reading.dag_run)
 
     def instances_of_run(
         self, ask: Ask, dag_id: str, run_id: str, since: datetime | None, page: str | None
