@@ -227,3 +227,10 @@ def benchmark_peering_real(session: nox.Session) -> None:
     """Load a real Airflow 2.11, ours and the peer's in turn."""
     sync(session, "--project", "airflow-2", "--group", "peer")
     session.run("python", "benchmarks/peering_real.py", *session.posargs)
+
+
+@nox.session(name="benchmark-bystander", default=False)
+def benchmark_bystander(session: nox.Session) -> None:
+    """Load a real Airflow 2.11 over several numbers of connections, and see who waits for it."""
+    sync(session, "--project", "airflow-2", "--group", "peer")
+    session.run("python", "benchmarks/bystander.py", *session.posargs)

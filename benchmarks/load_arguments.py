@@ -26,12 +26,14 @@ class LoadArguments:
         mapped: Assets by DAG id and task id.
         state: File with what an earlier load has kept, or that this one's is kept in.
         login: User name and password.
+        connections: How many questions ours asks at a time, None for its default.
     """
 
     url: str
     mapped: Mapping[str, Mapping[str, list[AssetSpec]]]
     state: Path | None
     login: tuple[str, str]
+    connections: int | None = None
 
     @classmethod
     def given(cls, usage: str | None) -> Self:
@@ -44,6 +46,7 @@ class LoadArguments:
         parser.add_argument("--chain", action="store_true", help="as many assets in a chain, of one DAG")
         parser.add_argument("--unmapped", action="store_true", help="no assets of the user's own")
         parser.add_argument("--state", type=Path)
+        parser.add_argument("--connections", type=int, help="questions at a time")
         arguments = parser.parse_args()
         if arguments.chain:
             mapped = {dag_id(0): chain(arguments.dags)}
@@ -51,4 +54,4 @@ class LoadArguments:
             wanted = 0 if arguments.unmapped else arguments.dags
             mapped = {dag: {MAPPED_TASK: [spec]} for dag, spec in tables(wanted).items()}
         user, _, password = os.environ.get(LOGIN_VARIABLE, "viewer:viewer").partition(":")
-        return cls(arguments.url, mapped, arguments.state, (user, password))
+        return cls(arguments.url, mapped, arguments.state, (user, password), arguments.connections)

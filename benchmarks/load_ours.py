@@ -1,6 +1,6 @@
 """A load with dagster-airlift-core.
 
-python benchmarks/load_ours.py URL DAGS [--chain | --unmapped] [--state FILE]
+python benchmarks/load_ours.py URL DAGS [--chain | --unmapped] [--state FILE] [--connections N]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from measured_load import measure
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
     AirflowInstance,
+    HttpOptions,
     assets_with_task_mappings,
     build_defs_from_airflow_instance,
 )
@@ -27,7 +28,9 @@ def definitions(arguments: LoadArguments) -> Definitions:
         for dag, by_task in arguments.mapped.items()
         for asset in assets_with_task_mappings(dag, by_task)
     ]
-    airflow = AirflowInstance(AirflowBasicAuthBackend(arguments.url, *arguments.login), "benchmark")
+    options = HttpOptions(connections=arguments.connections) if arguments.connections else HttpOptions()
+    login = AirflowBasicAuthBackend(arguments.url, *arguments.login)
+    airflow = AirflowInstance(login, "benchmark", http=options)
     defs = Definitions(assets=mapped)
     return build_defs_from_airflow_instance(airflow_instance=airflow, defs=defs)
 

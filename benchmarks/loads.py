@@ -11,6 +11,8 @@ from typing import Any, Self
 from conditions import Conditions
 from spread import Spread
 
+from dagster_airlift_core import HttpOptions
+
 OURS = "ours"
 PEER = "peer"
 OURS_SNAPSHOT = "ours, snapshot"
@@ -18,6 +20,8 @@ PEER_STATE = "peer, state"
 BARE = "bare specs"
 SAME = "same specs"
 FETCH = "bare fetch,"
+FETCH_ALIKE = f"{FETCH} {HttpOptions().connections}"
+"""The floor of the network, over as many connections as ours uses unless it is told otherwise."""
 OURS_UNMAPPED = "ours, unmapped"
 PEER_UNMAPPED = "peer, unmapped"
 

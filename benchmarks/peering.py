@@ -22,6 +22,7 @@ from conditions import conditions
 from loads import (
     BARE,
     FETCH,
+    FETCH_ALIKE,
     OURS,
     OURS_SNAPSHOT,
     OURS_UNMAPPED,
@@ -39,8 +40,6 @@ from processes import ask, end_orderly, program, result, serving
 
 OUT = Path(__file__).parent.parent / "docs" / "benchmarks"
 PACKAGES = ("dagster", "dagster-airlift-core", "dagster-airlift", "requests")
-CONNECTIONS = 8
-"""How many questions ours asks at once; the floor of the network is measured with as many, and with one."""
 SLOW_MS = 20_000
 """A cell in which the network alone takes the peer longer than this is measured once, and not with one connection."""
 LOAD_SECONDS = 590.0
@@ -143,8 +142,7 @@ def _live(bench: Bench, plan: Plan, latency: int, *, with_peer: bool) -> Iterato
     for repeat in range(plan.times(bench.dags, latency)):
         for subject, api in cells if repeat % 2 == 0 else reversed(cells):
             yield bench.load(subject, api, latency, repeat)
-    fetch = f"{FETCH} {CONNECTIONS}"
-    once = [(OURS_UNMAPPED, "v1"), (fetch, "v1"), (fetch, "v2")]
+    once = [(OURS_UNMAPPED, "v1"), (FETCH_ALIKE, "v1"), (FETCH_ALIKE, "v2")]
     once += [(PEER_UNMAPPED, "v1")] if with_peer else []
     once += [(f"{FETCH} 1", "v1")] if bench.dags * latency <= SLOW_MS else []
     for subject, api in once:
@@ -178,8 +176,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="one small cell, in seconds")
-    parser.add_argument("--sizes", type=int, nargs="+", default=Plan.sizes, help="numbers of DAGs")
-    parser.add_argument("--latencies", type=int, nargs="+", default=Plan.latencies, help="milliseconds")
+    parser.add_argument("--sizes", type=int, nargs="*", default=Plan.sizes, help="numbers of DAGs")
+    parser.add_argument("--latencies", type=int, nargs="*", default=Plan.latencies, help="milliseconds")
     parser.add_argument("--chains", type=int, nargs="*", default=Plan.chains, help="lengths of chains")
     parser.add_argument("--repeats", type=int, default=Plan.repeats)
     parser.add_argument("--add", action="store_true", help="keep the last results, and add to them")

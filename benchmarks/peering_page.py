@@ -9,6 +9,7 @@ from charts import Line, chart
 from loads import (
     BARE,
     FETCH,
+    FETCH_ALIKE,
     OURS,
     OURS_SNAPSHOT,
     OURS_UNMAPPED,
@@ -28,8 +29,8 @@ SUBJECTS = (
     (PEER_UNMAPPED, "v1"),
     (OURS_UNMAPPED, "v1"),
     (f"{FETCH} 1", "v1"),
-    (f"{FETCH} 8", "v1"),
-    (f"{FETCH} 8", "v2"),
+    (FETCH_ALIKE, "v1"),
+    (FETCH_ALIKE, "v2"),
 )
 NOTHING = "-"
 OFFLINE = ((BARE, ""), (SAME, "v2"), (OURS_SNAPSHOT, "v2"), (PEER_STATE, "v1"))

@@ -20,9 +20,10 @@ import requests
 from airflow.providers.dagster import calls, wire
 from airflow.providers.dagster.asking_together import ask_together
 from airflow.providers.dagster.client import DagsterAddress, DagsterClient
-from airflow.providers.dagster.exceptions import DagsterApiError, InvalidPartition
+from airflow.providers.dagster.exceptions import DagsterApiError, InvalidPartition, NothingToRun
 from airflow.providers.dagster.lookup import Lookup
 from airflow.providers.dagster.mapping_cache import MappingCache
+from airflow.providers.dagster.named_assets import Groups
 from airflow.providers.dagster.partition_keys import PartitionCheck
 from airflow.providers.dagster.partition_questions import NO_PARTITION, PartitionQuestion
 from airflow.providers.dagster.partitions import Choice, partition_tags
@@ -40,10 +41,15 @@ from datetime import datetime
 
 import dagster as dg
 
-def asset(name, partitions_def=None, task="load"):
+def asset(name, partitions_def=None, task="load", group=None):
     tasks = [{"airflow_instance": "prod", "dag_id": "etl", "task_id": task}]
 
-    @dg.asset(name=name, partitions_def=partitions_def, metadata={"dagster-airlift/task-mapping": tasks})
+    @dg.asset(
+        name=name,
+        partitions_def=partitions_def,
+        group_name=group,
+        metadata={"dagster-airlift/task-mapping": tasks},
+    )
     def made(context):
         key = context.partition_key if context.has_partition_key else None
         return dg.MaterializeResult(metadata={"airflow/return_value": {"partition": key}})
@@ -59,13 +65,13 @@ regions = dg.StaticPartitionsDefinition([f"r{number}" for number in range(3000)]
 index = {"tasks": {"load": [["plain"]], "timed": [["hourly"]]}, "dag": []}
 defs = dg.Definitions(
     assets=[
-        asset("plain"),
+        asset("plain", group="sales"),
         asset("hourly", hours, "timed"),
         asset("regional", regions, "static"),
         asset("by_both", dimensions, "both"),
         asset("shop", shops, "dynamic"),
         dg.AssetSpec(["prod", "dag", "etl"], metadata={"dagster-airlift/mapped-assets": dg.MetadataValue.json(index)}),
-        *(dg.AssetSpec(f"other_{number}", partitions_def=hours) for number in range(500)),
+        *(dg.AssetSpec(f"other_{number}", partitions_def=hours, group_name="sales") for number in range(500)),
     ],
     executor=dg.in_process_executor,
 )
@@ -142,6 +148,14 @@ def lookup(client: DagsterClient, patience: Patience, tmp_path: Path) -> Lookup:
 
 def names(lookup: Lookup, wanted: Wanted) -> list[str]:
     return [asset.name for assets in lookup.select(wanted).by_location for asset in assets]
+
+
+def test_a_group_is_what_dagster_can_run_of_it(client: DagsterClient) -> None:
+    groups = Groups(client, Patience(30.0, SystemClock(), LOG), LOG)
+
+    assert groups.keys(["sales"]) == {("plain",)}
+    with pytest.raises(NothingToRun, match="in the asset group lake"):
+        groups.keys(["lake"])
 
 
 def test_what_is_mapped_is_found_by_the_dag_asset(lookup: Lookup, tmp_path: Path) -> None:

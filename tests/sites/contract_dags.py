@@ -23,7 +23,8 @@ with DAG(
     description="What the contract asks about",
     default_args={"owner": "alice"},
 ):
-    extract = BashOperator(task_id="extract", bash_command="true", outlets=[Asset("s3://bkt/contract/raw")])
+    said = """echo '{"said": "contract"}'"""
+    extract = BashOperator(task_id="extract", bash_command=said, outlets=[Asset("s3://bkt/contract/raw")])
     with TaskGroup("grp"):
         load = BashOperator(task_id="load", bash_command="true")
     parts = BashOperator.partial(task_id="parts").expand(bash_command=["true", "true", "true"])

@@ -45,6 +45,7 @@ def test_each_example_runs(dags: dict[str, Any], dagster: FakeDagster) -> None:
     dagster.add_asset("loaded", ("prod", "example_proxying", "load"), ("prod", "example_operators", "load"))
     dagster.add_asset("whole", ("prod", "example_whole_dag"))
     dagster.add_asset("copies", ("prod", "example_mapped", "load"))
+    dagster.add_asset("refunds", group="sales")
     for key in ("raw/orders", "raw/customers"):
         dagster.add_asset(key)
     dagster.add_asset("by_region", partitions=FakeKeys(["eu", "us"]))
@@ -57,7 +58,17 @@ def test_each_example_runs(dags: dict[str, Any], dagster: FakeDagster) -> None:
     assert set(ended.values()) == {"success"}
     assert {f"{dag_id}.py" for dag_id in ended} >= {path.name for path in FOLDER.glob("example_*.py")}
     launched = [run.tags[wire.TASK_ID_TAG] for run in dagster.runs.values() if run is not earlier]
-    assert sorted(launched) == ["eu", "extract", "load", "load", "load", "nightly", "nightly", "orders"]
+    assert sorted(launched) == [
+        "eu",
+        "extract",
+        "load",
+        "load",
+        "load",
+        "nightly",
+        "nightly",
+        "orders",
+        "sales",
+    ]
 
 
 def test_the_connection_of_the_example_is_one_that_airflow_can_read(monkeypatch: pytest.MonkeyPatch) -> None:

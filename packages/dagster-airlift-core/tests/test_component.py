@@ -5,7 +5,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dagster_airlift_core import AirflowFilter, AirflowInstanceComponent, AirflowUnreachable, MappingError
+from dagster_airlift_core import (
+    AirflowFilter,
+    AirflowInstanceComponent,
+    AirflowUnreachable,
+    HttpOptions,
+    MappingError,
+)
 from dagster_airlift_core.component_fields import (
     AirflowDagMapping,
     AirflowTaskMapping,
@@ -45,6 +51,26 @@ def test_yaml_says_the_same_as_the_arguments() -> None:
     assert read.default_sensor_status == "STOPPED"
     assert read.task_assets
     assert read.partition_source == "run_after"
+
+
+def test_the_way_to_airflow_can_stand_in_yaml() -> None:
+    way = "http: {verify: ca.pem, client_certificate: [a.pem, a.key], headers: {X-Gate: g}, allow_http: true, connections: 4}"
+
+    read = component("http://airflow.example", way)
+
+    assert read.http == HttpOptions(
+        verify="ca.pem",
+        client_certificate=("a.pem", "a.key"),
+        headers={"X-Gate": "g"},
+        allow_http=True,
+        connections=4,
+    )
+
+
+def test_a_refresh_goes_the_way_that_stands_in_yaml(fake: FakeAirflow, tmp_path: Path) -> None:
+    component(fake.url, "http: {headers: {X-Gate: g}}").write_state_to_path(tmp_path / "state")
+
+    assert {sent.headers.get("X-Gate") for sent in fake.sent} == {"g"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -13,7 +13,7 @@ from dagster_airlift_core import (
     build_defs_from_airflow_instance,
 )
 from dagster_airlift_core.testing import FakeAirflow, SensorDaemon
-from dagster_airlift_core.wire import LAUNCH_KEY_TAG, launch_key
+from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, LAUNCH_KEY_TAG, RUN_ID_TAG, launch_key
 
 KEY = launch_key(instance="prod", dag_id="etl", run_id="r1", task_id="extract", map_index=-1, max_tries=0)
 
@@ -174,3 +174,45 @@ def test_the_failed_instances_of_a_mapped_task_that_are_run_again_make_it_a_succ
 
     assert daemon.tick() == ["parts"]
     assert len(daemon.events("parts")) == len(daemon.observations("parts")) == 1
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "state", "observed"),
+    [
+        pytest.param("etl", "success", ["prod/dag/etl"], id="the same end"),
+        pytest.param("etl", "failed", ["whole", "prod/dag/etl"], id="another end"),
+        pytest.param("other", "success", ["whole", "prod/dag/etl"], id="another DAG with the same run id"),
+    ],
+)
+def test_what_dagster_ran_of_a_dag_that_is_proxied_as_a_whole_is_not_observed_again(
+    fake: FakeAirflow,
+    daemon: SensorDaemon,
+    dagster_instance: dg.DagsterInstance,
+    dag_id: str,
+    state: str,
+    observed: list[str],
+) -> None:
+    @dg.asset
+    def whole() -> None: ...
+
+    tags = {INSTANCE_TAG: "prod", DAG_ID_TAG: dag_id, RUN_ID_TAG: "r1"}
+    job = dg.Definitions(assets=[whole]).resolve_implicit_global_asset_job_def()
+    job.execute_in_process(instance=dagster_instance, asset_selection=[whole.key], tags=tags)
+    fake.set_run("etl", "r1", state)
+
+    assert [daemon.tick(), daemon.tick()] == [observed, []]
+
+
+def test_what_dagster_ran_long_before_a_dag_run_was_cleared_hides_nothing(
+    fake: FakeAirflow, daemon: SensorDaemon, dagster_instance: dg.DagsterInstance
+) -> None:
+    @dg.asset
+    def whole() -> None: ...
+
+    tags = {INSTANCE_TAG: "prod", DAG_ID_TAG: "etl", RUN_ID_TAG: "r1"}
+    job = dg.Definitions(assets=[whole]).resolve_implicit_global_asset_job_def()
+    job.execute_in_process(instance=dagster_instance, asset_selection=[whole.key], tags=tags)
+    fake.now = datetime.now(UTC) + timedelta(hours=1)
+    fake.set_run("etl", "r1")
+
+    assert daemon.tick() == ["whole", "prod/dag/etl"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,14 @@ import trustme
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
     AirflowInstance,
+    AirflowPayloadError,
     AirflowTokenAuthBackend,
     AirflowUnreachable,
     HttpOptions,
 )
-from dagster_airlift_core.testing import FakeAirflow
+from dagster_airlift_core.http_options import DEFAULT_OPTIONS
+from dagster_airlift_core.model import Page
+from dagster_airlift_core.testing import FakeAirflow, Reply
 
 CANARY = "canary-3f9"
 AUTHORITY = trustme.CA()
@@ -138,14 +142,65 @@ def test_nothing_is_written_to_the_environment(fake: FakeAirflow) -> None:
     assert dict(os.environ) == before
 
 
-def test_all_threads_share_eight_connections_at_most(fake: FakeAirflow, airflow: AirflowInstance) -> None:
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        pytest.param(HttpOptions(), DEFAULT_OPTIONS.connections, id="default"),
+        pytest.param(HttpOptions(connections=3), 3, id="chosen"),
+    ],
+)
+def test_all_threads_share_as_many_connections_as_are_allowed(
+    fake: FakeAirflow, options: HttpOptions, most: int
+) -> None:
     for number in range(60):
         fake.add_dag(f"dag{number}", {"task": []})
+    airflow = asked(fake.url, options)
+    dag_ids = list(fake.dags)
 
-    airflow.list_tasks_of(fake.dags)
-    airflow.list_tasks_of(fake.dags)
+    with ThreadPoolExecutor(2) as loads:
+        found = list(loads.map(airflow.list_tasks_of, [dag_ids, dag_ids]))
 
-    assert 1 <= fake.connections <= 9
+    assert all(isinstance(page, Page) for tasks in found for page in tasks.values())
+    assert 1 < fake.connections <= most
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(Reply(200, "<html>", "text/html"), id="a page"),
+        pytest.param(Reply(302, "", headers={"Location": "/login"}), id="a redirect"),
+        pytest.param(Reply(200, " " * (17 * 1024 * 1024)), id="too large"),
+        pytest.param(Reply(200, "{"), id="cut short"),
+    ],
+)
+def test_an_answer_that_is_not_read_leaves_its_connection_to_the_next(
+    fake: FakeAirflow, reply: Reply
+) -> None:
+    airflow = asked(fake.url, HttpOptions(connections=1))
+    fake.reply(reply, path="/tasks$")
+
+    with pytest.raises(AirflowPayloadError):
+        airflow.list_tasks("etl")
+
+    assert airflow.list_tasks("etl").received == 2
+
+
+@pytest.mark.parametrize("connections", [0, -1, 65])
+def test_no_connection_and_too_many_are_refused(connections: int) -> None:
+    with pytest.raises(ValueError, match=f"connections={connections}.* from 1 to 64"):
+        HttpOptions(connections=connections)
+
+
+@pytest.mark.parametrize("headers", [{"X-Gate": "a\nb"}, {"X\r\n": "a"}, {"X-Gate": "\u2028"}])
+def test_a_header_that_http_cannot_carry_is_refused_without_its_value(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="Look for a line break in it"):
+        HttpOptions(headers=headers)
+
+
+def test_credentials_count_before_a_header_of_the_same_name(fake: FakeAirflow) -> None:
+    dags = asked(fake.url, HttpOptions(headers={"authorization": "none"})).list_dags()
+
+    assert [dag.dag_id for dag in dags.rows] == ["etl"]
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,20 @@ def test_one_dag_that_airflow_chokes_on_does_not_stop_the_others(
     assert [dag_id for dag_id, page in tasks.items() if isinstance(page, AirflowApiError)] == ["dag7"]
 
 
+def test_the_source_code_of_several_dags_is_asked_for_at_a_time_and_one_that_is_not_there_stops_no_other(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    for number in range(20):
+        fake.add_dag(f"dag{number}")
+    del fake.sources["dag7"]
+
+    sources = airflow.dag_sources_of(fake.dags)
+
+    assert [dag_id for dag_id, source in sources.items() if isinstance(source, AirflowNotFound)] == ["dag7"]
+    assert sources["dag8"] == fake.sources["dag8"]
+    assert fake.connections > 1
+
+
 def test_no_dag_is_asked_for_when_the_time_is_up(fake: FakeAirflow, airflow: AirflowInstance) -> None:
     airflow.list_dags()
     asked = len(fake.requests)

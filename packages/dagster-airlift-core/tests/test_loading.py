@@ -107,7 +107,7 @@ def test_a_dag_that_airflow_does_not_tell_keeps_the_tasks_that_were_known(
     specs = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
     assert specs[dg.AssetKey("orders")].metadata["Operator"] == "BashOperator"
     outcomes = checked(defs)
-    assert set(outcomes) == {"airflow_snapshot_current", "airflow_observed"}
+    assert set(outcomes) == {"airflow_snapshot_current"}
     assert (
         "The tasks of 1 of 2 DAGs could not be read, of etl because"
         in outcomes["airflow_snapshot_current"][1]
@@ -121,7 +121,7 @@ def test_a_dag_whose_tasks_were_never_read_has_not_drifted(
 
     outcomes = checked(peered(airflow, None))
 
-    assert set(outcomes) == {"airflow_snapshot_current", "airflow_observed"}
+    assert set(outcomes) == {"airflow_snapshot_current"}
 
 
 def test_a_right_that_is_missing_for_less_than_dags_is_noted(
@@ -290,6 +290,20 @@ def test_a_source_that_is_not_there_is_noted(fake: FakeAirflow, airflow: Airflow
 
     assert snapshot.sources == {}
     assert "Source code of etl" in snapshot.notes[0]
+
+
+def test_sources_that_there_is_no_time_for_are_noted_once(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    for number in range(20):
+        fake.add_dag(f"dag{number}")
+
+    snapshot = Reading(airflow, with_sources=True, tasks_within=-1.0).snapshot()
+
+    assert snapshot.sources == {}
+    (note,) = snapshot.notes
+    assert note.startswith("Source code of dag0:")
+    assert "took more than -1 s for the source code of all DAGs" in note
 
 
 def test_filters_and_a_function_say_which_dags_are_read(fake: FakeAirflow, airflow: AirflowInstance) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -22,8 +23,9 @@ from dagster_airlift_core import (
 from dagster_airlift_core._extras import extra
 from dagster_airlift_core.astronomer import AstronomerAuthBackend
 from dagster_airlift_core.composer import ComposerAuthBackend
+from dagster_airlift_core.http_options import MOST_CONNECTIONS
 from dagster_airlift_core.model import Window
-from dagster_airlift_core.mwaa import MwaaClient, MwaaRestApiAuthBackend, MwaaSessionAuthBackend
+from dagster_airlift_core.mwaa import MwaaClient, MwaaRestApiAuthBackend, MwaaSessionAuthBackend, _boto_client
 from dagster_airlift_core.testing import FakeAirflow, Reply
 
 CANARY = "canary-3f9"
@@ -138,6 +140,10 @@ def test_the_rest_api_of_mwaa_is_asked_through_aws_whatever_version_it_has(
     assert airflow.scan_order() == "v1/updated_at success failed"
     assert airflow.links.dag("etl") == f"{MWAA}/dags/etl/grid"
     aws.assert_no_pending_responses()
+
+
+def test_a_client_of_ours_keeps_as_many_connections_to_aws_as_may_be_allowed() -> None:
+    assert cast("Any", _boto_client("us-east-1")).meta.config.max_pool_connections == MOST_CONNECTIONS
 
 
 def test_a_date_of_aws_that_is_none_is_an_error_with_its_reason(client: MwaaClient, aws: Stubber) -> None:

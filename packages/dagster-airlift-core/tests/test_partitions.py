@@ -150,7 +150,10 @@ def test_keys_are_those_of_the_zone_of_the_partitions_when_its_clocks_change(
 ) -> None:
     start = datetime.fromisoformat(at)
     partitions = dg.TimeWindowPartitionsDefinition(
-        start="2025-01-01", fmt=CRONS[cron], cron_schedule=cron, timezone="America/New_York"
+        start=datetime(2025, 1, 1, tzinfo=UTC),
+        fmt=CRONS[cron],
+        cron_schedule=cron,
+        timezone="America/New_York",
     )
 
     placement = place(

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import dagster as dg
 import pytest
 
 from dagster_airlift_core import AirflowInstance, TaskHandle
 from dagster_airlift_core.cursor import Cursor
-from dagster_airlift_core.event_log import Identity
+from dagster_airlift_core.event_log import DagRunId, Identity
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.scan import Observed, Tick
 from dagster_airlift_core.testing import FakeAirflow
@@ -37,6 +37,13 @@ class Events:
 
     def stored(self, wanted: Collection[Identity]) -> frozenset[Identity]:
         return frozenset((key, event_id) for key, event_id in wanted if event_id in self.ids)
+
+    def ran(self, *_: object, failed: bool) -> Mapping[DagRunId, Mapping[dg.AssetKey, float]]:
+        assert not failed
+        return {}
+
+    def latest(self, _: object) -> Mapping[dg.AssetCheckKey, dg.AssetCheckEvaluation]:
+        return {}
 
     def launched(self, _: Collection[str], *, failed: bool) -> frozenset[str]:
         assert not failed

@@ -36,6 +36,7 @@ tasks = st.builds(
     group_id=st.none() | text,
     is_mapped=st.booleans(),
     is_proxied=st.booleans(),
+    operator_class=st.none() | ids,
 )
 assets = st.builds(
     AirflowAsset,
@@ -100,6 +101,9 @@ def test_a_snapshot_comes_back_as_it_was_written(snapshot: AirflowSnapshot) -> N
         pytest.param(SNAPSHOT.to_json().replace("[null]", "[[7]]"), id="one of several that is no text"),
         pytest.param(SNAPSHOT.to_json().replace("[null]", "[]"), id="columns of different lengths"),
         pytest.param(SNAPSHOT.to_json().replace("[null],", ""), id="a column is missing"),
+        pytest.param(SNAPSHOT.to_json().replace("[-1]", "[0]"), id="a class that is not there"),
+        pytest.param(SNAPSHOT.to_json().replace("[-1]", '["a"]'), id="a class without a number"),
+        pytest.param(SNAPSHOT.to_json().replace("[-1]", "[-1,-1]"), id="more classes than tasks"),
     ],
 )
 def test_what_is_no_snapshot_is_refused(written: str) -> None:
@@ -130,6 +134,7 @@ def test_every_release_reads_what_the_first_one_wrote() -> None:
 
     assert snapshot.dags["etl"].is_paused
     assert snapshot.tasks[TaskHandle("etl", "grp.load")].is_mapped
+    assert snapshot.tasks[TaskHandle("etl", "grp.load")].operator_class is None
     assert snapshot.assets[0].consuming_dag_ids == {"reports"}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from dagster import AssetSpec, Definitions
+from till import Till, build
 
 from dagster_airlift_dbt import DbtCommand, DbtOnAirflow
 
@@ -87,6 +88,14 @@ def mapped_specs() -> Callable[[Definitions], list[AssetSpec]]:
         return [spec for spec in specs if "dagster-airlift/task-mapping" in spec.metadata]
 
     return find
+
+
+@pytest.fixture(scope="session")
+def till(tmp_path_factory: pytest.TempPathFactory) -> Till:
+    """A project of which a model and some tests fail, built by dbt."""
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return build(tmp_path_factory.mktemp("till"))
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from dagster_dbt import (
     dbt_assets,
 )
 
+from dagster_airlift_core import AirflowBasicAuthBackend, AirflowInstance
+from dagster_airlift_core.testing import FakeAirflow
 from dagster_airlift_dbt import DbtCommand, DbtGraph, DbtMigrationError, DbtOnAirflow
 
 MAPPING = "dagster-airlift/task-mapping"
@@ -247,3 +249,20 @@ def test_migrating_leaves_the_original_as_it_was(books: DbtOnAirflow, project: P
 
     assert books == replace(books)
     assert executable(books.defs()) == []
+
+
+def test_a_task_that_airflow_told_of_is_migrated_like_one_that_was_given(
+    books: DbtOnAirflow, manifest: Path, project: Path
+) -> None:
+    with FakeAirflow() as fake:
+        fake.add_dag("nightly", {"marts": []})
+        fake.set_task("nightly", "r1", "marts")
+        fake.render_task("nightly", "r1", "marts", {"bash_command": "cd /x && dbt run --select marts"})
+        airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
+        told = DbtOnAirflow(manifest=manifest, airflow=airflow)
+
+        (found,) = executable(told.migrate("nightly", "marts", project=DbtProject(project)).defs())
+
+    (given,) = executable(books.migrate("nightly", "marts", project=DbtProject(project)).defs())
+    assert found.keys == given.keys
+    assert found.op.tags == given.op.tags

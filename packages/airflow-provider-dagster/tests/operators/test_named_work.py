@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from airflow.providers.dagster.client import DagsterClient
-from airflow.providers.dagster.exceptions import InvalidArgument, InvalidPartition, NothingToRun
+from airflow.providers.dagster.exceptions import DagsterError, InvalidArgument, InvalidPartition, NothingToRun
+from airflow.providers.dagster.named_assets import Groups
 from airflow.providers.dagster.operators.dagster import (
     DagsterMaterializeAssetsOperator,
     DagsterProxyOperator,
@@ -72,6 +73,44 @@ def test_a_named_partition_is_taken(dagster: FakeDagster, client: DagsterClient)
     assert plan(client, operator, DAILY).works[0].tags == {"dagster/partition": "us"}
 
 
+def test_a_group_is_all_that_dagster_can_run_of_it_in_every_code_location(
+    dagster: FakeDagster, client: DagsterClient
+) -> None:
+    dagster.add_asset("orders", group="sales", location="a")
+    dagster.add_asset("refunds", group="sales", location="b")
+    dagster.add_asset("source", group="sales", location="b", is_executable=False)
+    dagster.add_asset("people", group="staff", location="b")
+    dagster.add_asset("extra", location="a")
+    operator = named(asset_keys=["extra"], groups=["sales"])
+
+    works = plan(client, operator).works
+
+    assert [work.asset_keys for work in works] == [(("extra",), ("orders",)), (("refunds",),)]
+
+
+def test_a_group_without_anything_to_run_is_named(dagster: FakeDagster, client: DagsterClient) -> None:
+    dagster.add_asset("orders", group="sales")
+    dagster.add_asset("source", group="lake", is_executable=False)
+
+    with pytest.raises(NothingToRun, match="nothing that it can run in the asset group lake"):
+        plan(client, named(asset_keys=[], groups=["sales", "lake"]))
+
+
+def test_a_group_may_yet_have_assets_in_a_code_location_that_is_not_loaded(
+    dagster: FakeDagster, client: DagsterClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    dagster.add_asset("orders", group="sales")
+    dagster.assets.broken_locations["b"] = "ImportError"
+    log = logging.getLogger("test")
+    groups = Groups(client, Patience(30.0, FakeClock(), log), log)
+
+    assert groups.keys(["sales"]) == {("orders",)}
+    assert "'b' is not loaded (ImportError). What it has of sales is left out." in caplog.text
+    with pytest.raises(DagsterError, match="'b': ImportError") as raised:
+        groups.keys(["lake"])
+    assert not isinstance(raised.value, NothingToRun)  # which Airflow would not try again
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -112,6 +151,8 @@ def named(**arguments: Any) -> DagsterMaterializeAssetsOperator:  # noqa: ANN401
         pytest.param({"asset_keys": "orders"}, "`asset_keys` is 'orders' .* Give a list", id="text"),
         pytest.param({"asset_keys": '"orders"'}, "Give a list", id="JSON of a text"),
         pytest.param({"asset_keys": [1]}, "`asset_keys` holds 1", id="number"),
+        pytest.param({"groups": "sales"}, "`groups` is 'sales' .* Give a list", id="text of groups"),
+        pytest.param({"groups": [1]}, "`groups` holds 1", id="number in the groups"),
         pytest.param({"asset_keys": [["a", 1]]}, r"`asset_keys` holds \['a', 1\]", id="number in a key"),
     ],
 )
@@ -245,7 +286,7 @@ def test_a_target_says_what_a_proxied_task_runs(dagster: FakeDagster, client: Da
         (DagsterProxyOperator, {"dagster_conn_id", "partition_key"}),
         (
             DagsterMaterializeAssetsOperator,
-            {"dagster_conn_id", "asset_keys", "partition_key", "run_config", "tags"},
+            {"dagster_conn_id", "asset_keys", "groups", "partition_key", "run_config", "tags"},
         ),
         (DagsterRunJobOperator, {"dagster_conn_id", "job_name", "location_name", "run_config", "tags"}),
     ],

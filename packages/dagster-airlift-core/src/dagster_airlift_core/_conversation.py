@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from traceback import extract_tb
@@ -56,6 +57,11 @@ class Conversation:
         self._renewed_in_vain_at = float("-inf")
         self._at_most: int | None = None
         self.heard_at: datetime | None = None
+
+    @property
+    def whom(self) -> str:
+        """How errors call the instance."""
+        return self._transport.whom
 
     @property
     def base_url(self) -> str:
@@ -123,10 +129,19 @@ class Conversation:
                 self._at_most = max(FEWEST, limit // 2)
                 _log.warning("%s Asking for %d rows at a time from now on.", error, self._at_most)
 
-    def unknown_page(self, error: UnknownPage) -> AirflowApiError:
-        """Return the error for a page token that means nothing, with the status that the server would give."""
-        message = f"{self._where} has no such page ({error}). Begin with the first one."
-        return AirflowApiError(message, method="GET", url=self._transport.base_url, status=_REFUSED)
+    @contextmanager
+    def knowing_pages(self) -> Generator[None]:
+        """Say of a page token that means nothing what the server would say of one, with the same status.
+
+        Raises:
+            AirflowApiError: There is no such page.
+        """
+        try:
+            yield
+        except UnknownPage as error:
+            message = f"{self._where} has no such page ({error}). Begin with the first one."
+            url = self._transport.base_url
+            raise AirflowApiError(message, method="GET", url=url, status=_REFUSED) from error
 
     @property
     def _where(self) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as db
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckKey,
+    AssetDep,
     AssetKey,
     AssetSpec,
     DagsterInstance,
     Definitions,
+    JsonMetadataValue,
+    MetadataValue,
     TimeWindowPartitionsDefinition,
 )
 
@@ -26,12 +29,14 @@ from dagster._core.definitions.definitions_load_context import (  # noqa: TID251
 from dagster._core.storage.event_log.schema import AssetEventTagsTable  # noqa: TID251
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: TID251
 
+# What the metadata values of Dagster are made with: see `json_metadata`.
+from dagster_shared.record import replace
+
 from dagster_airlift_core.batches import batches
 
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
 DIMENSION_TAG_PREFIX = "dagster/partition/"
-_FEW = 20
 _AT_ONCE = 100
 """Databases limit the values of one question."""
 
@@ -95,13 +100,14 @@ def latest_evaluations(
 
 
 def last_evaluation(instance: DagsterInstance, check: AssetCheckKey) -> AssetCheckEvaluation | None:
-    """Return the latest evaluation of a check that has come to its end; only the storage knows more than the latest.
-
-    The latest is the one that is under way, when a run of the check asks.
-    """
-    records = instance.event_log_storage.get_asset_check_execution_history(check, limit=_FEW)
-    found = (record.evaluation for record in records)
-    return next((one for one in found if isinstance(one, AssetCheckEvaluation)), None)
+    """Return the latest evaluation of a check, and not that one of it is under way; only the storage has a history."""
+    cursor: int | None = None
+    while records := instance.event_log_storage.get_asset_check_execution_history(check, 10, cursor):
+        for record in records:
+            if isinstance(record.evaluation, AssetCheckEvaluation):
+                return record.evaluation
+        cursor = records[-1].id
+    return None
 
 
 def key_at(partitions: TimeWindowPartitionsDefinition, at: float) -> str:
@@ -154,3 +160,59 @@ def map_specs(defs: Definitions, change: Callable[[AssetSpec], AssetSpec]) -> De
     The public `Definitions.map_asset_specs` raises when there is a single `SourceAsset` among them.
     """
     return defs.permissive_map_resolved_asset_specs(func=change, selection=None)
+
+
+_EMPTY_JSON = MetadataValue.json({})
+
+
+def json_metadata(value: Mapping[str, object] | Sequence[object]) -> JsonMetadataValue:
+    """Return JSON as metadata, in less than half the time of `MetadataValue.json`, for there are thousands.
+
+    That writes and reads the JSON to find out whether it is any; ours is made of texts, lists and objects.
+    """
+    return replace(_EMPTY_JSON, data=value)
+
+
+def with_facts(
+    spec: AssetSpec, metadata: Mapping[str, object], tags: Mapping[str, str] | None = None
+) -> AssetSpec:
+    """Return a spec with more metadata and tags, in a ninth of the time of `AssetSpec.merge_attributes`.
+
+    That looks again at everything of the spec: its key, dependencies, owners, tags and group. What is added
+    must be of the form that Dagster demands.
+    """
+    return spec._replace(  # pyright: ignore[reportPrivateUsage]
+        metadata={**spec.metadata, **metadata}, tags={**spec.tags, **(tags or {})}
+    )
+
+
+def with_deps(spec: AssetSpec, deps: Iterable[AssetKey]) -> AssetSpec:
+    """Return a spec that reads more assets; not `AssetSpec.merge_attributes` for the reason of `with_facts`."""
+    known = {dep.asset_key for dep in spec.deps}
+    added = [AssetDep(key) for key in deps if key not in known]
+    return spec._replace(deps=[*spec.deps, *added])  # pyright: ignore[reportPrivateUsage]
+
+
+def spec_like(
+    template: AssetSpec,
+    *,
+    key: AssetKey,
+    deps: Iterable[AssetKey],
+    description: str,
+    owners: Sequence[str],
+    tags: Mapping[str, str],
+    metadata: Mapping[str, object],
+) -> AssetSpec:
+    """Return a spec in the group and of the kinds of another one.
+
+    The template is looked at by Dagster, once and not for each of thousands; what is given must be of the form
+    that Dagster demands, and no asset may be among `deps` twice.
+    """
+    return template._replace(  # pyright: ignore[reportPrivateUsage]
+        key=key,
+        deps=[AssetDep(dep) for dep in deps],
+        description=description,
+        owners=owners,
+        tags={**template.tags, **tags},
+        metadata=metadata,
+    )

@@ -1,20 +1,19 @@
-"""The one place that speaks HTTP: one session, time limits, retries of GET, a cap on answers."""
+"""The one place that speaks HTTP: time limits, retries of GET, a cap on answers."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from urllib.parse import urlencode
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 
+from dagster_airlift_core._route import Query, Route
 from dagster_airlift_core._transport import Answer, Request, WebPage, date_of
 from dagster_airlift_core.errors import AirflowPayloadError, AirflowUnreachable
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
@@ -24,25 +23,12 @@ TOTAL_SECONDS = 25.0
 """No retry begins, and no answer is read on, after this long."""
 MAX_BYTES = 16 * 1024 * 1024
 ATTEMPTS = 3
-CONNECTIONS = 8
-"""As many questions are asked at a time at most; each has a connection that is kept open."""
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _CHUNK = 64 * 1024
 _TOO_MANY = 429
 _GATEWAY_TIMEOUT = 504
 _NO_ANSWER = (requests.RequestException, urllib3.exceptions.HTTPError)
 _REFUSED = 400
-
-
-class _Bearer(AuthBase):
-    """Sets our headers; its presence keeps requests from reading a .netrc file instead."""
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self._headers = headers
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        r.headers.update(self._headers)
-        return r
 
 
 class HttpClient:
@@ -70,14 +56,6 @@ class HttpClient:
         self._options = options
         self._sleep = sleep
         self._clock = clock
-        # One session for all threads: its pool of connections is locked, and without cookies and with
-        # headers given per request nothing else in it changes.
-        self._session = requests.Session()
-        self._session.trust_env = False  # what it names is looked up once, in `_way`
-        self._session.headers.update(options.headers)
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
 
     def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
         """Return the JSON answer of any status but those that say "later"; only GET is sent again."""
@@ -105,13 +83,17 @@ class HttpClient:
     ) -> WebPage:
         """Return a web page as it is, without following where it leads."""
         deadline = self._clock() + TOTAL_SECONDS
-        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())}
+        headers = (
+            {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
+        )
+        body = urlencode(form).encode() if form is not None else None
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
         try:
-            with self._open(method, path, sent if cookies else {}, deadline, form=form) as response:
-                body = self._body(Request(method, path), response, deadline)
-                given = {cookie.name: cookie.value or "" for cookie in response.cookies}
+            with self._open(method, path, headers, deadline, body=body) as response:
+                text = self._body(Request(method, path), response, deadline).decode(errors="replace")
                 location = response.headers.get("Location", "")
-                return WebPage(response.status_code, body.decode(errors="replace"), location, given)
+                return WebPage(response.status, text, location, _cookies(response))
         except _NO_ANSWER as cause:
             raise self._unreachable(method, path, cause) from None
 
@@ -122,42 +104,28 @@ class HttpClient:
         headers: Mapping[str, str],
         deadline: float,
         *,
-        query: tuple[tuple[str, str], ...] = (),
-        json: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+        query: Query = (),
+        body: bytes | None = None,
+    ) -> AbstractContextManager[urllib3.BaseHTTPResponse]:
         seconds = max(0.1, min(self._options.timeout_seconds, deadline - self._clock()))
-        return self._session.request(
-            method,
-            f"{self.base_url}{path}",
-            auth=_Bearer(headers),
-            timeout=(CONNECT_SECONDS, seconds),
-            allow_redirects=False,
-            params=query,
-            json=json,
-            data=form,
-            **self._way,
-        )
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=seconds)
+        return self._route.open(method, path, headers, timeout, query=query, body=body)
 
     @cached_property
-    def _way(self) -> dict[str, Any]:
-        """The proxy, the certificates, and what the environment says of them; to ask it costs a fifth of a request."""
-        options = self._options
-        proxies = {"http": options.proxy, "https": options.proxy} if options.proxy else {}
-        with requests.Session() as asked:
-            asked.trust_env = options.trust_environment
-            settings = asked.merge_environment_settings(
-                self.base_url, proxies, stream=True, verify=options.verify, cert=options.client_certificate
-            )
-            return {**settings}
+    def _route(self) -> Route:
+        return Route.to(self.base_url, self._options)
 
     def _attempt(self, request: Request, headers: Mapping[str, str], deadline: float) -> Answer | _Failure:
         sent = {"Accept": "application/json", **headers}
+        body = None
+        if request.body is not None:
+            body = json.dumps(request.body).encode()
+            sent["Content-Type"] = "application/json"
         try:
             with self._open(
-                request.method, request.path, sent, deadline, query=request.query, json=request.body
+                request.method, request.path, sent, deadline, query=request.query, body=body
             ) as response:
-                if response.status_code in _RETRIED:
+                if response.status in _RETRIED:
                     return self._later(request, response)
                 return self._answer(request, response, deadline)
         except _NO_ANSWER as cause:
@@ -172,8 +140,8 @@ class HttpClient:
         is_slow = isinstance(cause, (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError))
         return AirflowUnreachable(message, method=method, url=url, is_too_much=is_slow)
 
-    def _later(self, request: Request, response: requests.Response) -> _Failure:
-        status = response.status_code
+    def _later(self, request: Request, response: urllib3.BaseHTTPResponse) -> _Failure:
+        status = response.status
         what = "is asked too often" if status == _TOO_MANY else "has a problem of its own"
         message = (
             f"{self.whom} at {self.base_url} {what}: {request.method} {request.path} answered HTTP {status}. "
@@ -181,12 +149,12 @@ class HttpClient:
         )
         is_too_much = status == _GATEWAY_TIMEOUT
         error = AirflowUnreachable(
-            message, method=request.method, url=response.url, status=status, is_too_much=is_too_much
+            message, method=request.method, url=self._url(request), status=status, is_too_much=is_too_much
         )
         return _Failure(error, pause=_retry_after(response.headers.get("Retry-After")))
 
-    def _answer(self, request: Request, response: requests.Response, deadline: float) -> Answer:
-        if response.is_redirect:
+    def _answer(self, request: Request, response: urllib3.BaseHTTPResponse, deadline: float) -> Answer:
+        if response.get_redirect_location():
             target = response.headers.get("Location", "").partition("?")[0]
             raise self._unexpected(
                 request,
@@ -198,17 +166,17 @@ class HttpClient:
         kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
         date = date_of(response.headers.get("Date"))
         if kind != "application/json" and not kind.endswith("+json"):
-            if response.status_code >= _REFUSED:
-                return Answer(response.url, response.status_code, date, {"detail": f"a page of {kind}"})
+            if response.status >= _REFUSED:
+                return Answer(self._url(request), response.status, date, {"detail": f"a page of {kind}"})
             raise self._unexpected(
                 request,
                 response,
                 f"answered {request.method} {request.path} with {kind} instead of JSON, likely a login page "
                 "or a proxy. Give the URL under which Airflow's own REST API answers.",
             )
-        return Answer(response.url, response.status_code, date, self._json(request, response, deadline))
+        return Answer(self._url(request), response.status, date, self._json(request, response, deadline))
 
-    def _json(self, request: Request, response: requests.Response, deadline: float) -> object:
+    def _json(self, request: Request, response: urllib3.BaseHTTPResponse, deadline: float) -> object:
         body = self._body(request, response, deadline)
         try:
             return json.loads(body)
@@ -220,11 +188,11 @@ class HttpClient:
                 "Something between here and Airflow cuts answers short.",
             ) from error
 
-    def _body(self, request: Request, response: requests.Response, deadline: float) -> bytes:
+    def _body(self, request: Request, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         parts: list[bytes] = []
         size = 0
         # Whatever has arrived, however little: waiting for a whole chunk, one would wait on a server that drips.
-        while part := response.raw.read1(_CHUNK, decode_content=True):
+        while part := response.read1(_CHUNK, decode_content=True):
             size += len(part)
             parts.append(part)
             if size > MAX_BYTES:
@@ -239,14 +207,17 @@ class HttpClient:
                 raise requests.ReadTimeout(f"the answer took more than {TOTAL_SECONDS:.0f} s")
         return b"".join(parts)
 
+    def _url(self, request: Request) -> str:
+        return f"{self.base_url}{request.path}"
+
     def _unexpected(
-        self, request: Request, response: requests.Response, what: str, *, is_too_much: bool = False
+        self, request: Request, response: urllib3.BaseHTTPResponse, what: str, *, is_too_much: bool = False
     ) -> AirflowPayloadError:
         return AirflowPayloadError(
             f"{self.whom} at {self.base_url} {what}",
             method=request.method,
-            url=response.url,
-            status=response.status_code,
+            url=self._url(request),
+            status=response.status,
             is_too_much=is_too_much,
         )
 
@@ -257,6 +228,12 @@ class _Failure:
 
     error: AirflowUnreachable
     pause: float | None = None
+
+
+def _cookies(response: urllib3.BaseHTTPResponse) -> Mapping[str, str]:
+    """Return the cookies that an answer sets, by name, as they are to be sent back."""
+    pairs = (header.partition(";")[0].partition("=") for header in response.headers.getlist("Set-Cookie"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _reason(cause: Exception) -> str:

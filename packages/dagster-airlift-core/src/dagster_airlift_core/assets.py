@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from dagster import AssetKey, AssetSpec, DagsterInvalidDefinitionError, MetadataValue
 
+from dagster_airlift_core._dagster_private import spec_like, with_facts
 from dagster_airlift_core._dialect import Links
 from dagster_airlift_core.drift import is_there
 from dagster_airlift_core.handles import DagHandle, TaskHandle, dagster_name
@@ -27,6 +28,7 @@ from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, MAPPED_ASSETS_ME
 
 MAPPED_KIND = "airliftmapped"
 """Dagster's UI shows it as the logo of Airflow with the word "Mapped"."""
+_KIND_TAG = "dagster/kind/"
 _MAX_KINDS = 10
 
 
@@ -91,12 +93,11 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
         "Airflow Tags": dag.tags if tags != list(dag.tags) else (),
     }
     code = source.snapshot.sources.get(dag.dag_id)
-    return AssetSpec(
+    return spec_like(
+        _template(name, "dag"),
         key=dag_asset_key(name, dag.dag_id),
         deps=deps,
         description=dag.description or f"The DAG {dag.dag_id} of the Airflow instance {name}.",
-        kinds={"airflow", "dag"},
-        group_name=dagster_name(name),
         owners=owners,
         tags={
             INSTANCE_TAG: tag_part(name),
@@ -113,6 +114,11 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
             **({"Import Problem": True} if dag.has_import_errors else {}),
         },
     )
+
+
+@lru_cache(maxsize=64)
+def _template(instance: str, kind: str) -> AssetSpec:
+    return AssetSpec("template", kinds={"airflow", kind}, group_name=dagster_name(instance))
 
 
 def _status(dag: Dag) -> Mapping[str, str]:
@@ -139,12 +145,14 @@ def task_asset_specs(source: Source, handles: Iterable[TaskHandle]) -> Sequence[
 
 
 def _task_asset_spec(source: Source, handle: TaskHandle, deps: Sequence[AssetKey]) -> AssetSpec:
-    spec = AssetSpec(
+    spec = spec_like(
+        _template(source.instance, "task"),
         key=task_asset_key(source.instance, handle.dag_id, handle.task_id),
         deps=deps,
         description=f"The task {handle} of the Airflow instance {source.instance}.",
-        kinds={"airflow", "task"},
-        group_name=dagster_name(source.instance),
+        owners=(),
+        tags={},
+        metadata={},
     )
     return described(spec, source, None, [MappingEntry(handle, source.instance)])
 
@@ -193,8 +201,9 @@ def described(
     if place:
         tags[RUNS_IN_TAG] = place.runs_in.value
         metadata["Where It Runs"] = place.why
-    kinds = {MAPPED_KIND} if len(spec.kinds | {MAPPED_KIND}) <= _MAX_KINDS else set[str]()
-    return spec.merge_attributes(metadata=metadata, tags=tags, kinds=kinds)
+    if len(spec.kinds) < _MAX_KINDS:
+        tags[f"{_KIND_TAG}{MAPPED_KIND}"] = ""
+    return with_facts(spec, metadata, tags)
 
 
 def _facts(handle: Handle, source: Source) -> dict[str, object]:

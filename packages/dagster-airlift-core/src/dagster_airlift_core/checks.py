@@ -1,8 +1,6 @@
 """What is wrong between Dagster and an Airflow instance, as asset checks: an old snapshot, a mapping to what is gone."""
 
 # Dagster looks at the annotation of a context itself, so it must not be put off (no __future__ import).
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,8 +20,9 @@ from dagster import (
 )
 
 from dagster_airlift_core import _dagster_private
+from dagster_airlift_core.check_steps import can_be_checked, in_steps
 from dagster_airlift_core.handles import dagster_name
-from dagster_airlift_core.keys import instance_asset_key
+from dagster_airlift_core.keys import OBSERVED_CHECK, instance_asset_key
 from dagster_airlift_core.loading import Loaded
 
 _CURRENT = "airflow_snapshot_current"
@@ -102,14 +101,9 @@ def verdicts(instance: str, loaded: Loaded, drifted: Mapping[AssetKey, Sequence[
         *(
             Verdict(AssetCheckKey(key, name), passed=False, reason=" ".join(sentences))
             for key, sentences in drifted.items()
-            if _can_be_checked(key)
+            if can_be_checked(key)
         ),
     ]
-
-
-def _can_be_checked(key: AssetKey) -> bool:
-    """Whether Dagster can name the output of a check after an asset; others are told by warning and tag alone."""
-    return all(re.fullmatch(r"[A-Za-z0-9_.-]+", part) for part in key.path)
 
 
 def _currency(instance: str, loaded: Loaded) -> Verdict:
@@ -135,20 +129,11 @@ def _currency(instance: str, loaded: Loaded) -> Verdict:
 def asset_checks(instance: str, outcomes: Sequence[Verdict]) -> Sequence[AssetChecksDefinition]:
     """Return the checks, in as few steps as can be; a step evaluates whichever of its checks are chosen.
 
-    Within one step Dagster would mix up assets whose keys look alike (`a-b` and `a_b`).
-
     Args:
         instance: Name of the Airflow instance.
         outcomes: What the checks say.
     """
-    steps: list[list[Verdict]] = []
-    seen: Counter[str] = Counter()
-    for outcome in outcomes:
-        looks = re.sub(r"[^A-Za-z0-9]+", "_", "_".join(outcome.check.asset_key.path))
-        if seen[looks] == len(steps):
-            steps.append([])
-        steps[seen[looks]].append(outcome)
-        seen[looks] += 1
+    steps = in_steps(outcomes, lambda outcome: (outcome.check.asset_key,))
     return [_step(instance, number, chosen) for number, chosen in enumerate(steps)]
 
 
@@ -174,6 +159,7 @@ def _spec(outcome: Verdict) -> AssetCheckSpec:
         outcome.check.name,
         asset=outcome.check.asset_key,
         description=_IS_CURRENT if is_currency else _IS_VALID,
+        metadata={OBSERVED_CHECK: True},
     )
 
 

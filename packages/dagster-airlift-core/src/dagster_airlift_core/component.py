@@ -25,10 +25,16 @@ from dagster.components import (
 )
 
 from dagster_airlift_core.component_auth import ResolvedAirflowAuth
-from dagster_airlift_core.component_fields import AirflowDagMapping, ResolvedAirflowFilter, with_mappings
+from dagster_airlift_core.component_fields import (
+    AirflowDagMapping,
+    ResolvedAirflowFilter,
+    ResolvedHttpOptions,
+    with_mappings,
+)
 from dagster_airlift_core.component_scaffolding import AirflowInstanceScaffolder
 from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.filters import EVERYTHING
+from dagster_airlift_core.http_options import DEFAULT_OPTIONS
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.partitions import PartitionSource
@@ -53,6 +59,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
     Args:
         auth: Where Airflow is, and the credentials.
         name: Names the instance in asset keys, tags and the sensor: keep it stable.
+        http: How HTTP gets there: certificates, proxy, headers, connections.
         filter: Which DAGs and Airflow assets are asked for.
         mappings: The assets of tasks and DAGs: new specs, or keys of assets below this folder.
         source_code_retrieval_enabled: Whether the source code of each DAG is shown.
@@ -65,6 +72,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
 
     auth: ResolvedAirflowAuth
     name: str
+    http: ResolvedHttpOptions = DEFAULT_OPTIONS
     filter: ResolvedAirflowFilter | None = None
     mappings: Sequence[AirflowDagMapping] | None = None
     source_code_retrieval_enabled: bool | None = None
@@ -144,7 +152,7 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
 
     @property
     def _airflow(self) -> AirflowInstance:
-        return AirflowInstance(self.auth, self.name)
+        return AirflowInstance(self.auth, self.name, http=self.http)
 
 
 def _defs_below(context: ComponentLoadContext) -> Definitions:

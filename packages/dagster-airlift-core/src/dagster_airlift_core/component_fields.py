@@ -1,9 +1,9 @@
-"""The fields of the component: how filters and mappings stand in YAML."""
+"""The fields of the component: how filters, the way to Airflow and mappings stand in YAML."""
 
 # Dagster looks at the annotations of a component, so they must not be put off (no __future__ import).
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
@@ -17,11 +17,13 @@ from dagster import (
     ResolvedAssetSpec,
 )
 from dagster.components import Model, Resolver
+from pydantic import Field
 
 from dagster_airlift_core._dagster_private import map_specs
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.handles import DagHandle, TaskHandle
+from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.mapping import Handle, MappingEntry, entries_of, with_entries
 from dagster_airlift_core.peering import specs_of
 
@@ -53,6 +55,36 @@ def resolve_filter(context: ResolutionContext, model: AirflowFilterModel | None)
 
 ResolvedAirflowFilter: TypeAlias = Annotated[
     AirflowFilter, Resolver(resolve_filter, model_field_type=AirflowFilterModel)
+]
+
+
+class AirflowHttpModel(Model):
+    """How HTTP reaches Airflow, as in `HttpOptions`."""
+
+    verify: bool | str = True
+    client_certificate: tuple[str, str] | None = None
+    proxy: str | None = None
+    headers: Mapping[str, str] = Field(default_factory=dict[str, str])
+    allow_http: bool = False
+    trust_environment: bool = True
+    timeout_seconds: float = DEFAULT_OPTIONS.timeout_seconds
+    connections: int = DEFAULT_OPTIONS.connections
+
+
+def resolve_http(context: ResolutionContext, model: AirflowHttpModel) -> HttpOptions:
+    """Return the options that the YAML describes.
+
+    Args:
+        context: What its templates see.
+        model: The YAML.
+    """
+    fields: dict[str, Any] = context.resolve_value(model.model_dump(), as_type=dict)
+    certificate = fields.pop("client_certificate")
+    return HttpOptions(**fields, client_certificate=certificate and tuple(certificate))
+
+
+ResolvedHttpOptions: TypeAlias = Annotated[
+    HttpOptions, Resolver(resolve_http, model_field_type=AirflowHttpModel)
 ]
 
 
@@ -164,9 +196,9 @@ def _pairs(mappings: Iterable[AirflowDagMapping]) -> Iterator[tuple[Handle, NewA
             yield DagHandle(mapping.dag_id), asset
 
 
-def _known(key: AssetKey, below: Iterable[AssetKey], handle: Handle) -> AssetKey:
-    names = sorted(one.to_user_string() for one in below)
-    if key.to_user_string() not in names:
+def _known(key: AssetKey, below: Collection[AssetKey], handle: Handle) -> AssetKey:
+    if key not in below:
+        names = sorted(one.to_user_string() for one in below)
         near = difflib.get_close_matches(key.to_user_string(), names, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         there = ", ".join(names[:10]) or "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from dagster import Scaffolder, ScaffoldRequest
@@ -45,7 +46,15 @@ class AirflowInstanceScaffolder(Scaffolder[AirflowInstanceParams]):
         Args:
             request: What was asked for, and where to write.
         """
-        variables = {"webserver_url": "AIRFLOW_WEBSERVER_URL", **_VARIABLES[request.params.auth_type]}
-        fields = {name: f"{{{{ env.{variable} }}}}" for name, variable in variables.items()}
-        auth = {"type": request.params.auth_type, **fields}
+        auth = auth_fields(request.params.auth_type)
         scaffold_component(request, {"name": request.params.name, "auth": auth})
+
+
+def auth_fields(auth_type: str) -> Mapping[str, str]:
+    """Return the YAML of some credentials, each of them in a variable of the environment.
+
+    Args:
+        auth_type: How to log in.
+    """
+    variables = {"webserver_url": "AIRFLOW_WEBSERVER_URL", **_VARIABLES[auth_type]}
+    return {"type": auth_type, **{name: f"{{{{ env.{variable} }}}}" for name, variable in variables.items()}}

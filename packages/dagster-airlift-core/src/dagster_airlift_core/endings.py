@@ -36,6 +36,7 @@ class Endings:
         recall: What is known of Dagster's history.
         memory: What was found in earlier ticks.
         mapped_tasks: How dynamically mapped tasks are told of.
+        testing_tasks: Tasks that are told of although no asset is mapped to them.
     """
 
     airflow: AirflowInstance
@@ -43,6 +44,7 @@ class Endings:
     recall: Recall
     memory: Memory
     mapped_tasks: MappedTasks
+    testing_tasks: Collection[TaskHandle] = ()
 
     _groups: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]], init=False)
 
@@ -53,7 +55,7 @@ class Endings:
             SetAside: There is no asset for the DAG of a run.
         """
         keys = self._keys(row)
-        if not keys or self.is_one_of_several(row):
+        if not (keys or self._tests(row)) or self.is_one_of_several(row):
             return None
         name, links = self.airflow.name, self.airflow.links
         if isinstance(row, AssetUpdate):
@@ -70,11 +72,12 @@ class Endings:
         """
         keys = self._keys(row)
         group = (row.dag_id, row.run_id, row.task_id)
-        if not keys or group in self._groups:
+        if not (keys or self._tests(row)) or group in self._groups:
             return None
         event_id = self.memory.ended_as(row)
         if event_id and (
-            self.memory.is_settled(event_id) or self.recall.is_stored([(key, event_id) for key in keys])
+            self.memory.is_settled(event_id)
+            or (keys and self.recall.is_stored([(key, event_id) for key in keys]))
         ):
             return None
         self._groups.add(group)
@@ -88,6 +91,9 @@ class Endings:
             for instance in instances:
                 self.memory.remember(instance, ended.event_id)
         return keys, ended
+
+    def _tests(self, row: object) -> bool:
+        return isinstance(row, TaskInstance) and TaskHandle(row.dag_id, row.task_id) in self.testing_tasks
 
     def is_one_of_several(self, row: Ending) -> bool:
         """Whether it takes the other instances of its mapped task to tell what ended."""

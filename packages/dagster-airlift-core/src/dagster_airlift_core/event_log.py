@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -17,10 +18,12 @@ from dagster import (
 
 from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.batches import batches
-from dagster_airlift_core.wire import LAUNCH_KEY_TAG
+from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, LAUNCH_KEY_TAG, RUN_ID_TAG
 
 Identity: TypeAlias = tuple[AssetKey, str]
 """An asset, and the id of an event of it."""
+DagRunId: TypeAlias = tuple[str, str]
+"""A DAG, and a run of it."""
 
 _AT_ONCE = 100
 _FAILURES = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
@@ -35,6 +38,12 @@ class EventLog(Protocol):
 
     def launched(self, launch_keys: Collection[str], *, failed: bool) -> frozenset[str]:
         """Return those launch keys that a Dagster run carries which succeeded, or failed."""
+        ...
+
+    def ran(
+        self, instance: str, run_ids: Collection[str], *, failed: bool
+    ) -> Mapping[DagRunId, Mapping[AssetKey, float]]:
+        """Return what Dagster ran for DAG runs that succeeded, or failed: assets, and when that ended, in seconds."""
         ...
 
     def latest(self, checks: Collection[AssetCheckKey]) -> Mapping[AssetCheckKey, AssetCheckEvaluation]:
@@ -65,6 +74,21 @@ class DagsterEventLog:
             records = self.instance.get_run_records(only)
             found.update(record.dagster_run.tags[LAUNCH_KEY_TAG] for record in records)
         return frozenset(found)
+
+    def ran(
+        self, instance: str, run_ids: Collection[str], *, failed: bool
+    ) -> Mapping[DagRunId, Mapping[AssetKey, float]]:
+        """Return what Dagster ran for DAG runs that succeeded, or failed: assets, and when that ended, in seconds."""
+        statuses = _FAILURES if failed else [DagsterRunStatus.SUCCESS]
+        found: dict[DagRunId, dict[AssetKey, float]] = defaultdict(dict)
+        for some in batches(sorted(run_ids), _AT_ONCE):
+            only = RunsFilter(tags={INSTANCE_TAG: instance, RUN_ID_TAG: some}, statuses=statuses)
+            for record in self.instance.get_run_records(only):
+                run = record.dagster_run
+                ends = found[run.tags.get(DAG_ID_TAG, ""), run.tags[RUN_ID_TAG]]
+                for key in run.asset_selection or ():
+                    ends[key] = max(ends.get(key, 0.0), record.end_time or 0.0)
+        return found
 
     def latest(self, checks: Collection[AssetCheckKey]) -> Mapping[AssetCheckKey, AssetCheckEvaluation]:
         """Return the latest evaluation of each check that has one."""

@@ -38,6 +38,7 @@ from dagster_airlift_core.wire import launch_key
 
 Metadata: TypeAlias = dict[str, str | int | float | MetadataValue[Any]]
 
+INSTANCE_LABEL = "Airflow Instance"
 EFFECTIVE_TIMESTAMP = "dagster-airlift/effective-timestamp"
 EVENT_ID = "dagster-airlift/event-id"
 """Metadata of the evaluation of a check, which has no tags."""
@@ -191,7 +192,7 @@ def asset_updated(name: str, links: Links, event: AssetUpdate) -> Ended:
         of=event,
         ended_at=event.at,
         metadata={
-            "Airflow Instance": name,
+            INSTANCE_LABEL: name,
             "Airflow Asset URI": event.uri,
             "Airflow Asset Event": event.id,
             **source,
@@ -221,7 +222,7 @@ def _task_metadata(name: str, links: Links, instance: TaskInstance) -> Metadata:
 
 def _metadata(name: str, links: Links, dag_id: str, run_id: str) -> Metadata:
     return {
-        "Airflow Instance": name,
+        INSTANCE_LABEL: name,
         "Airflow DAG ID": dag_id,
         "Airflow Run ID": run_id,
         "Run Details": MetadataValue.url(links.dag_run(dag_id, run_id)),

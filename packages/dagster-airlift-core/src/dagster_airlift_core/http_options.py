@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+MOST_CONNECTIONS = 64
+"""More of them than that would be an attack on Airflow, and no help to us."""
+
 
 @dataclass(frozen=True)
 class HttpOptions:
@@ -21,6 +24,10 @@ class HttpOptions:
         allow_http: Whether credentials may travel unencrypted to another machine.
         trust_environment: Whether proxies and certificate files of the environment count.
         timeout_seconds: How long an answer may keep silent.
+        connections: How many questions are asked at a time at most; each has a connection that is kept open.
+
+    Raises:
+        ValueError: There is no connection, or a header that HTTP cannot carry.
     """
 
     verify: bool | str = True
@@ -30,6 +37,20 @@ class HttpOptions:
     allow_http: bool = False
     trust_environment: bool = True
     timeout_seconds: float = 15.0
+    connections: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be sent, before anything is."""
+        if not 1 <= self.connections <= MOST_CONNECTIONS:
+            raise ValueError(
+                f"HttpOptions(connections={self.connections!r}) is out of range: give a number from 1 to {MOST_CONNECTIONS}."
+            )
+        for name, value in self.headers.items():
+            if not (_is_sendable(name) and _is_sendable(value)):
+                raise ValueError(
+                    f"The header {name!r} of HttpOptions holds characters that HTTP cannot carry. "
+                    "Look for a line break in it."
+                )
 
     def check(self, url: str) -> None:
         """Refuse a URL over which credentials would travel unencrypted.
@@ -60,6 +81,10 @@ class HttpOptions:
 
 DEFAULT_OPTIONS = HttpOptions()
 """Certificates are checked, and credentials are encrypted."""
+
+
+def _is_sendable(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _is_here(host: str) -> bool:

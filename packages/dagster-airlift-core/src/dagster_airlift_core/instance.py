@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from difflib import get_close_matches
+from typing import TypeVar
 
 from dagster_airlift_core._conversation import Conversation
-from dagster_airlift_core._dialect import Dialect, Links, UnknownPage
-from dagster_airlift_core._http import CONNECTIONS
+from dagster_airlift_core._dialect import Dialect, Links
+from dagster_airlift_core._latest import LatestFields, latest_fields
+from dagster_airlift_core._left_behind import LeftBehind
 from dagster_airlift_core._listing import pages, whole
-from dagster_airlift_core._outage import Outage
+from dagster_airlift_core._near import naming_others
+from dagster_airlift_core._outage import Outage, ask_each
 from dagster_airlift_core._reaching import transport_of
+from dagster_airlift_core._runs_due import RunsDue
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.errors import (
     AirflowApiError,
-    AirflowNotFound,
     AirflowUnreachable,
 )
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
@@ -32,17 +32,14 @@ from dagster_airlift_core.model import (
     ImportProblem,
     Page,
     Row,
-    Span,
     Task,
     TaskInstance,
     Window,
 )
 
-GIVEN_UP_AFTER = 16
-"""So many questions in a row without an answer are an outage, and the rest is not asked."""
 TASKS_WITHIN = 90.0
 """Seconds; a code location that takes more than 180 to load is given up by Dagster."""
-_NEAREST = 3
+Value = TypeVar("Value")
 
 
 class AirflowInstance:
@@ -55,7 +52,7 @@ class AirflowInstance:
         auth_backend: Where Airflow is, and the credentials.
         name: Names the instance in asset keys, tags and the sensor: letters, digits, `_`, `-` and `.`; keep
             it stable.
-        http: How HTTP gets there: certificates, proxy, headers.
+        http: How HTTP gets there: certificates, proxy, headers, connections.
 
     Raises:
         ValueError: The name has other characters, or none.
@@ -66,6 +63,7 @@ class AirflowInstance:
     ) -> None:
         self.name = instance_name(name)
         self._auth = auth_backend
+        self._connections = http.connections
         self._dag_ids: tuple[str, ...] = ()
         transport = transport_of(auth_backend, f"Airflow instance {name!r}", http)
         self._conversation = Conversation(transport, auth_backend)
@@ -78,6 +76,16 @@ class AirflowInstance:
     def links(self) -> Links:
         """Pages of this instance's UI."""
         return Links(self._conversation.base_url, lambda: self._conversation.speaks_v1)
+
+    @property
+    def left_behind(self) -> LeftBehind:
+        """What tries of tasks left in Airflow: their logs and XComs."""
+        return LeftBehind(self._conversation)
+
+    @property
+    def runs_due(self) -> RunsDue:
+        """DAG runs by the moment at which they were due."""
+        return RunsDue(self._conversation)
 
     def version(self) -> str:
         """Return the version of Airflow; this needs no credentials.
@@ -150,16 +158,40 @@ class AirflowInstance:
         Returns:
             An entry for each DAG id; one that cannot be read does not stop the others.
         """
-        wanted = list(dict.fromkeys(dag_ids))
-        url = self._conversation.base_url
-        message = f"Airflow instance {self.name!r} at {url} took more than {within:.0f} s for the tasks of all DAGs."
-        outage = Outage(GIVEN_UP_AFTER, within, AirflowUnreachable(message, method="GET", url=url))
+        return self._of_each(dag_ids, self.list_tasks, "the tasks", within)
 
-        def tasks(dag_id: str) -> Page[Task] | AirflowApiError:
-            return outage.watch(lambda: self.list_tasks(dag_id))
+    def dag_sources_of(
+        self, dag_ids: Iterable[str], *, within: float = TASKS_WITHIN
+    ) -> Mapping[str, str | AirflowApiError]:
+        """Return the source code of some DAGs, or why there is none; several DAGs are asked for at a time.
 
-        with ThreadPoolExecutor(CONNECTIONS, "airlift") as threads:
-            return dict(zip(wanted, threads.map(tasks, wanted), strict=True))
+        Args:
+            dag_ids: DAG ids.
+            within: Seconds after which no further DAG is asked for.
+
+        Returns:
+            An entry for each DAG id; one that cannot be read does not stop the others.
+        """
+        return self._of_each(dag_ids, self.dag_source, "the source code", within)
+
+    def rendered_fields_of(
+        self, tasks: Mapping[str, Collection[str]], *, within: float = TASKS_WITHIN
+    ) -> Mapping[str, LatestFields | AirflowApiError]:
+        """Return what the template fields of some tasks were when these ran last, in one of the last runs.
+
+        Args:
+            tasks: DAG id to the ids of the tasks.
+            within: Seconds after which no further DAG is asked for.
+
+        Returns:
+            An entry for each DAG id; one that cannot be read does not stop the others.
+        """
+        return self._of_each(
+            tasks,
+            lambda dag_id: latest_fields(self._dialect, self._conversation.ask, dag_id, tasks[dag_id]),
+            "the last runs",
+            within,
+        )
 
     def dag_source(self, dag_id: str) -> str:
         """Return the source code of a DAG.
@@ -171,7 +203,7 @@ class AirflowInstance:
             AirflowNotFound: There is no such DAG.
             AirflowApiError: Airflow did not give it.
         """
-        with self._naming_others(dag_id):
+        with naming_others(dag_id, self._dag_ids, self._conversation.whom):
             return self._dialect.source(self._conversation.ask, dag_id)
 
     def list_tasks(self, dag_id: str) -> Page[Task]:
@@ -184,7 +216,7 @@ class AirflowInstance:
             AirflowNotFound: There is no such DAG.
             AirflowApiError: Airflow did not give them.
         """
-        with self._naming_others(dag_id):
+        with naming_others(dag_id, self._dag_ids, self._conversation.whom):
             return self._dialect.tasks(self._conversation.ask, dag_id)
 
     def scan_order(self) -> str:
@@ -205,7 +237,7 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
-        with self._knowing_pages():
+        with self._conversation.knowing_pages():
             return self._dialect.task_instances(self._conversation.ask, window, page)
 
     def list_ended_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
@@ -218,7 +250,7 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
-        with self._knowing_pages():
+        with self._conversation.knowing_pages():
             return self._dialect.dag_runs(self._conversation.ask, window, page)
 
     def list_asset_updates(self, window: Window, page: str | None) -> Page[AssetUpdate]:
@@ -231,7 +263,7 @@ class AirflowInstance:
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
-        with self._knowing_pages():
+        with self._conversation.knowing_pages():
             return self._dialect.asset_updates(self._conversation.ask, window, page)
 
     def instances_of_task(self, dag_id: str, run_id: str, task_id: str) -> Iterator[Page[TaskInstance]]:
@@ -248,53 +280,17 @@ class AirflowInstance:
         dialect, ask = self._dialect, self._conversation.ask
         return pages(lambda token: dialect.instances_of_task(ask, dag_id, run_id, task_id, token))
 
-    def due(self, instance: TaskInstance) -> datetime | None:
-        """Return the moment by which the DAG run of a task instance is found in a span.
-
-        Args:
-            instance: The task instance.
-
-        Returns:
-            When the run was due, of Airflow 2 its logical date; None where Airflow does not tell.
-
-        Raises:
-            AirflowApiError: Not reachable, or not Airflow.
-        """
-        return self._dialect.due(instance)
-
-    def dag_runs_due(self, span: Span) -> Iterator[Page[DagRun]]:
-        """Yield the pages of the DAG runs of a span, in whatever state.
-
-        Args:
-            span: Which ones.
-
-        Raises:
-            AirflowApiError: Airflow did not give them.
-        """
-        dialect, ask = self._dialect, self._conversation.ask
-        return pages(lambda token: dialect.dag_runs_due(ask, span, token))
+    def _of_each(
+        self, dag_ids: Iterable[str], ask: Callable[[str], Value], what: str, within: float
+    ) -> Mapping[str, Value | AirflowApiError]:
+        late = f"{self._conversation.whom} at {(url := self._conversation.base_url)} took more than {within:.0f} s for "
+        too_late = AirflowUnreachable(f"{late}{what} of all DAGs.", method="GET", url=url)
+        return ask_each(dag_ids, ask, Outage(within, too_late), self._connections)
 
     @property
     def _dialect(self) -> Dialect:
         return self._conversation.dialect
 
     def _whole(self, ask: Callable[[int], Page[Row]]) -> Page[Row]:
-        return whole(ask, f"Airflow instance {self.name!r}", self._conversation.base_url)
-
-    @contextmanager
-    def _knowing_pages(self) -> Generator[None]:
-        try:
-            yield
-        except UnknownPage as error:
-            raise self._conversation.unknown_page(error) from error
-
-    @contextmanager
-    def _naming_others(self, dag_id: str) -> Generator[None]:
-        """Say of a DAG that is not there which others are, as far as they were listed."""
-        try:
-            yield
-        except AirflowNotFound as error:
-            near = get_close_matches(dag_id, self._dag_ids, n=_NEAREST, cutoff=0.6)
-            instead = f"Close to it: {', '.join(near)}." if near else "Look for what was renamed or deleted."
-            message = f"Airflow instance {self.name!r} has no DAG {dag_id!r}. {instead}"
-            raise AirflowNotFound(message, method=error.method, url=error.url, status=error.status) from error
+        conversation = self._conversation
+        return whole(ask, conversation.whom, conversation.base_url, at_a_time=self._connections)

@@ -7,6 +7,9 @@ import re
 
 from dagster import AssetKey
 
+OBSERVED_CHECK = "dagster-airlift/observed-check"
+"""Metadata of the spec of a check that something else evaluates. To run it tells nothing new, so nothing of ours asks for
+a run of it."""
 _MAX_TAG = 63
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 _SCHEME = re.compile(r"([^/]+)://(.*)", re.DOTALL)

@@ -29,6 +29,8 @@ class Lineage:
 
     def leaves(self, keys: frozenset[AssetKey]) -> list[AssetKey]:
         """Return those of the assets that no other of them reads, sorted."""
+        if len(keys) == 1:
+            return list(keys)
         read = {dep for key in keys for dep in self.deps.get(key, ()) if dep != key}
         return sorted(keys - read, key=str)
 

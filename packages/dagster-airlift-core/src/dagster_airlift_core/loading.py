@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
-from dagster_airlift_core import _dagster_private
+from dagster_airlift_core.carrying import carried, only_validating
 from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.handles import dagster_name
+from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
 from dagster_airlift_core.snapshot_file import AnotherInstance, SnapshotFile
 
-_VALIDATING = "DAGSTER_IS_DEFS_VALIDATION_CLI"
 _STATE_KEY = "dagster-airlift/snapshot"
 _LONGEST = 100
 """Characters of the name of a folder; the digest that tells it from others is at its end."""
@@ -60,27 +60,18 @@ class Loaded:
 def load(reading: Reading, path: Path | None) -> Loaded:
     """Return what Airflow has now, or else the last good snapshot, or else nothing; never an error of Airflow.
 
-    A process that runs a step loads the definitions again: it gets what the code server had, without
-    asking anyone. Loads that ask for the same are told apart by their order.
+    A process that runs a step gets what the code server had.
 
     Args:
         reading: How to ask Airflow.
         path: File of the last good snapshot, None for the default.
     """
-    name = state_key(reading)
-    key = _dagster_private.free_state_key(name)
-    known = _dagster_private.stored_state(key) or _dagster_private.stored_state(name)
-    if known is not None:
-        try:
-            loaded = Loaded.from_state(known)
-        except SnapshotError as error:  # the code server runs another release than this process
-            _log.warning("%s Asking Airflow again.", error)
-        else:
-            _dagster_private.store_state(key, known)
-            return replace(loaded, snapshot=loaded.snapshot and reading.chosen(loaded.snapshot))
-    loaded = _loaded(reading, path)
-    _dagster_private.store_state(key, loaded.to_state())
-    return loaded
+
+    def read(state: str) -> Loaded:
+        loaded = Loaded.from_state(state)
+        return replace(loaded, snapshot=loaded.snapshot and reading.chosen(loaded.snapshot))
+
+    return carried(state_key(reading), lambda: _loaded(reading, path), Loaded.to_state, read)
 
 
 def state_key(reading: Reading) -> str:
@@ -97,11 +88,20 @@ def default_path(reading: Reading, environment: Mapping[str, str] = os.environ) 
         reading: What is asked for.
         environment: Environment variables.
     """
+    folder = state_folder(reading.airflow, environment)
+    return folder and folder / f"{_digest(reading)}.json"
+
+
+def state_folder(airflow: AirflowInstance, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder of what is kept of an Airflow instance, None where nothing outlives the process.
+
+    Args:
+        airflow: The Airflow instance.
+        environment: Environment variables.
+    """
     home = environment.get("DAGSTER_HOME")
-    if not home:
-        return None
-    folder = dagster_name(f"{reading.airflow.name} {reading.airflow.links.base_url}")
-    return Path(home) / "airlift" / folder[-_LONGEST:] / f"{_digest(reading)}.json"
+    folder = dagster_name(f"{airflow.name} {airflow.links.base_url}")
+    return Path(home) / "airlift" / folder[-_LONGEST:] if home else None
 
 
 def _digest(reading: Reading) -> str:
@@ -122,7 +122,7 @@ def _loaded(reading: Reading, path: Path | None) -> Loaded:
     own = path or default_path(reading)
     kept = _last(reading, own, is_default=path is None) if own else _Kept()
     reading.last = kept.snapshot
-    if os.environ.get(_VALIDATING):
+    if only_validating():
         return _instead(reading, kept.damage or "Definitions are only validated: Airflow is not asked.")
     try:
         snapshot = reading.snapshot()

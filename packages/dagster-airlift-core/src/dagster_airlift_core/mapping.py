@@ -10,8 +10,9 @@ from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias, TypeVar, cast
 
-from dagster import AssetKey, AssetsDefinition, AssetSpec, JsonMetadataValue, MetadataValue
+from dagster import AssetKey, AssetsDefinition, AssetSpec, JsonMetadataValue
 
+from dagster_airlift_core._dagster_private import json_metadata, with_facts
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.mappable import by_id, mappable, task_handle
@@ -53,7 +54,7 @@ class DagIndex:
 
     def to_metadata(self) -> JsonMetadataValue:
         """Return the index as it stands in metadata."""
-        return MetadataValue.json({"tasks": self.tasks, "dag": self.dag})
+        return json_metadata({"tasks": self.tasks, "dag": self.dag})
 
 
 @dataclass(frozen=True)
@@ -241,15 +242,15 @@ def entries_of(spec: AssetSpec) -> tuple[MappingEntry, ...]:
 
 
 def _items(value: object) -> Sequence[object]:
-    if isinstance(value, JsonMetadataValue):
-        value = value.data
     if value is None:
         return ()
+    if isinstance(value, JsonMetadataValue):
+        value = value.data
     return cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else (value,)
 
 
 def _entry(spec: AssetSpec, key: str, item: object) -> MappingEntry:
-    fields = cast("Mapping[object, object]", item) if isinstance(item, Mapping) else {}
+    fields = cast("Mapping[object, object]", item) if isinstance(item, (dict, Mapping)) else {}
     names = [fields.get(name) for name in (DAG_ID_FIELD, TASK_ID_FIELD, INSTANCE_FIELD)]
     dag_id, task_id, instance = (name if isinstance(name, str) else None for name in names)
     if dag_id and key == DAG_MAPPING_METADATA_KEY:
@@ -264,7 +265,7 @@ def _entry(spec: AssetSpec, key: str, item: object) -> MappingEntry:
 
 def with_entries(spec: AssetSpec, entries: Iterable[MappingEntry]) -> AssetSpec:
     """Return the spec with exactly these entries, each of them once."""
-    return spec.merge_attributes(metadata=mapping_metadata(entries))
+    return with_facts(spec, mapping_metadata(entries))
 
 
 def mapping_metadata(entries: Iterable[MappingEntry]) -> Mapping[str, JsonMetadataValue]:
@@ -274,7 +275,7 @@ def mapping_metadata(entries: Iterable[MappingEntry]) -> Mapping[str, JsonMetada
     for entry in entries:
         (tasks if isinstance(entry.handle, TaskHandle) else dags)[entry] = None
     return {
-        key: MetadataValue.json([entry.to_metadata() for entry in found])
+        key: json_metadata([entry.to_metadata() for entry in found])
         for key, found in ((TASK_MAPPING_METADATA_KEY, tasks), (DAG_MAPPING_METADATA_KEY, dags))
         if found
     }

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from dagster_airlift_core.handles import TaskHandle
 
 Row = TypeVar("Row")
+
+RenderedValue: TypeAlias = (
+    str | int | float | bool | tuple["RenderedValue", ...] | Mapping[str, "RenderedValue"] | None
+)
+"""What a template field may hold."""
 
 SUCCESS = "success"
 FAILED = "failed"
@@ -45,6 +51,7 @@ class Task:
 
     `group_id` is the dotted id without its last part: Airflow's API does not name the task group itself.
     `is_proxied` says that Dagster does the work: its operator is one of our provider's proxies.
+    `operator_class` is the class of the operator with its module, None where Airflow does not tell.
     """
 
     dag_id: str
@@ -54,6 +61,7 @@ class Task:
     group_id: str | None = None
     is_mapped: bool = False
     is_proxied: bool = False
+    operator_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,25 @@ class TaskInstance:
     def duration(self) -> timedelta | None:
         """Time between start and end, None where either is unknown."""
         return self.ended_at - self.started_at if self.started_at and self.ended_at else None
+
+
+@dataclass(frozen=True)
+class RenderedFields:
+    """The template fields of one task instance, as they were when it ran.
+
+    They may hold business data, so they are not shown, and not kept: whoever asks takes from them what it needs.
+
+    Args:
+        run_id: The DAG run.
+        task_id: The task.
+        map_index: Which copy of a dynamically mapped task it is, -1 for a task that is none.
+        fields: Name → value, with its templates rendered. Airflow cuts long ones, and masks secrets.
+    """
+
+    run_id: str
+    task_id: str
+    map_index: int
+    fields: Mapping[str, RenderedValue] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -223,6 +250,19 @@ class Page(Generic[Row]):
     received: int
     next_page: str | None
     total: int | None = None
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """A part of the log of a try.
+
+    Args:
+        lines: Its lines, as the task wrote them; those of Airflow 2 begin with time, file and level.
+        next_part: Where the next part begins, None at the end.
+    """
+
+    lines: tuple[str, ...]
+    next_part: str | None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dagster_airlift_core._mwaa_transport import InvokesRestApi, MwaaTransport
 from dagster_airlift_core._transport import Transport, WebPage
 from dagster_airlift_core.auth import AirflowServer, Credentials, RenewedAuthBackend
 from dagster_airlift_core.errors import AirflowUnreachable
+from dagster_airlift_core.http_options import MOST_CONNECTIONS
 
 __all__ = ["MwaaClient", "MwaaRestApiAuthBackend", "MwaaSessionAuthBackend"]
 
@@ -162,7 +163,8 @@ class MwaaRestApiAuthBackend:
 
 
 def _boto_client(region_name: str | None) -> MwaaClient:
-    return cast("MwaaClient", extra("mwaa", "boto3").client("mwaa", region_name=region_name))
+    config = extra("mwaa", "botocore.config").Config(max_pool_connections=MOST_CONNECTIONS)
+    return cast("MwaaClient", extra("mwaa", "boto3").client("mwaa", region_name=region_name, config=config))
 
 
 def _of_session(page: WebPage) -> Credentials | None:

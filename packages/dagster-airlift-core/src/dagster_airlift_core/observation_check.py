@@ -1,28 +1,26 @@
 """Whether all that ended in an Airflow instance is in Dagster, as an asset check: how late it is, what was set aside."""
 
-# Dagster looks at the annotation of a context itself, so it must not be put off (no __future__ import).
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from dagster import (
     AssetCheckEvaluation,
-    AssetCheckExecutionContext,
     AssetCheckKey,
-    AssetCheckResult,
     AssetChecksDefinition,
-    AssetCheckSeverity,
     AssetCheckSpec,
     DagsterInstance,
     MetadataValue,
     TimestampMetadataValue,
-    multi_asset_check,
 )
 
 from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.checks import Verdict, untold
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.keys import instance_asset_key
+from dagster_airlift_core.observed_checks import observed_checks
 from dagster_airlift_core.scan import Observed
 
 LATE_AFTER = timedelta(minutes=10)
@@ -34,7 +32,7 @@ _SHOWN = 20
 _MAX_REASON = 300
 
 
-def observation_check(instance: str) -> AssetChecksDefinition:
+def observation_check(instance: str) -> Sequence[AssetChecksDefinition]:
     """Return the check of an Airflow instance; a run of it repeats what the sensor told last.
 
     Args:
@@ -45,23 +43,8 @@ def observation_check(instance: str) -> AssetChecksDefinition:
         "Whether everything that ended in Airflow is in Dagster. The sensor tells when that changes: it warns when it is "
         f"more than {_MINUTES} minutes late, and while something is set aside."
     )
-
-    @multi_asset_check(
-        name=f"{dagster_name(instance)}__{_NAME}",
-        specs=[AssetCheckSpec(key.name, asset=key.asset_key, description=description)],
-    )
-    def airflow_observed(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
-        last = _dagster_private.last_evaluation(context.instance, key)
-        yield AssetCheckResult(
-            asset_key=key.asset_key,
-            check_name=key.name,
-            passed=last.passed if last else True,
-            description=last.description if last else "The sensor has told of nothing that is wrong.",
-            metadata=last.metadata if last else {},
-            severity=AssetCheckSeverity.WARN,
-        )
-
-    return airflow_observed
+    spec = AssetCheckSpec(key.name, asset=key.asset_key, description=description)
+    return observed_checks(f"{dagster_name(instance)}__{_NAME}", [spec])
 
 
 def observation_news(

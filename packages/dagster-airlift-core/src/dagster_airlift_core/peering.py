@@ -7,9 +7,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from dagster import AssetKey, AssetsDefinition, AssetSpec, DefaultSensorStatus, Definitions, MetadataValue
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    DefaultSensorStatus,
+    Definitions,
+    MetadataValue,
+    SensorDefinition,
+)
 
-from dagster_airlift_core._dagster_private import map_specs
+from dagster_airlift_core._dagster_private import map_specs, with_deps
 from dagster_airlift_core.airflow_assets import AirflowAssets
 from dagster_airlift_core.assets import (
     Source,
@@ -20,6 +28,7 @@ from dagster_airlift_core.assets import (
     task_asset_specs,
 )
 from dagster_airlift_core.automation import automation_of
+from dagster_airlift_core.check_launching import checks_sensor, launchable_checks
 from dagster_airlift_core.checks import asset_checks, verdicts
 from dagster_airlift_core.drift import drift, drift_by_asset
 from dagster_airlift_core.endings import MappedTasks
@@ -110,9 +119,7 @@ class Peer:
     def other_specs(self) -> Sequence[AssetSpec]:
         """An asset for each of Airflow's assets, and for each task if that was chosen."""
         return [
-            self._with_left_out(
-                spec.merge_attributes(deps=deps) if (deps := self._edges.get(spec.key)) else spec
-            )
+            self._with_left_out(with_deps(spec, deps) if (deps := self._edges.get(spec.key)) else spec)
             for spec in self._bare
         ]
 
@@ -245,8 +252,26 @@ def _composed(
         default_status=choices.default_sensor_status,
         outcomes=outcomes,
     )
-    checks = [*asset_checks(airflow.name, outcomes), observation_check(airflow.name)]
-    return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=[sensor]))
+    checks = [*asset_checks(airflow.name, outcomes), *observation_check(airflow.name)]
+    sensors = [sensor, *_check_sensors(airflow.name, yours, mapping, choices)]
+    return Definitions.merge(yours, Definitions(assets=ours, asset_checks=checks, sensors=sensors))
+
+
+def _check_sensors(
+    instance: str, yours: Definitions, mapping: AssetMapping, choices: Choices
+) -> Sequence[SensorDefinition]:
+    """Return the sensor that runs your checks, none when there is nothing to run."""
+    checks = launchable_checks(yours, mapping)
+    if not checks:
+        return ()
+    return [
+        checks_sensor(
+            instance,
+            checks,
+            minimum_interval_seconds=choices.sensor_minimum_interval_seconds,
+            default_status=choices.default_sensor_status,
+        )
+    ]
 
 
 def specs_of(defs: Definitions) -> list[AssetSpec]:

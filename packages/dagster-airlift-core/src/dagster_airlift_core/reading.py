@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from dagster_airlift_core.errors import AirflowApiError, AirflowUnreachable
+from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.instance import TASKS_WITHIN, AirflowInstance
@@ -27,7 +27,7 @@ class Reading:
         selects: Which of these DAGs, by a function.
         with_sources: Whether to ask for the source code of each DAG.
         last: The snapshot before, for what Airflow does not tell this time.
-        tasks_within: Seconds after which the tasks of no further DAG are asked for.
+        tasks_within: Seconds after which the tasks of no further DAG are asked for; the source code has as many.
     """
 
     airflow: AirflowInstance
@@ -138,13 +138,14 @@ class Reading:
     def _sources(self, dags: Iterable[str], selected: frozenset[str]) -> Mapping[str, str]:
         known = self.last.sources if self.last else {}
         found = {dag_id: known[dag_id] for dag_id in dags if dag_id in known and dag_id not in selected}
-        for dag_id in sorted(selected):
-            try:
-                found[dag_id] = self.airflow.dag_source(dag_id)
-            except AirflowApiError as error:
-                self._notes.append(f"Source code of {dag_id}: {error}")
-                if isinstance(error, AirflowUnreachable):
-                    break
+        told: set[str] = set()
+        read = self.airflow.dag_sources_of(sorted(selected), within=self.tasks_within)
+        for dag_id, source in read.items():
+            if not isinstance(source, AirflowApiError):
+                found[dag_id] = source
+            elif str(source) not in told:  # one outage is one note
+                told.add(str(source))
+                self._notes.append(f"Source code of {dag_id}: {source}")
         return found
 
     def _set_aside(self, bad_rows: Iterable[BadRow]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from dagster import AssetCheckEvaluation, AssetKey, AssetMaterialization, AssetObservation
 
+from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.model import TaskInstance
 
@@ -41,3 +42,22 @@ class TaskResults(Protocol):
                 anything else is raised, with the traceback in the log.
         """
         ...
+
+
+@runtime_checkable
+class KnowsTestingTasks(Protocol):
+    """Results that are wanted too of tasks to which no asset is mapped, because they test and build nothing."""
+
+    @property
+    def testing_tasks(self) -> Collection[TaskHandle]:
+        """The tasks; what is returned of them are evaluations of checks."""
+        ...
+
+
+def testing_tasks(results: TaskResults | None) -> Collection[TaskHandle]:
+    """Return the tasks without assets whose results are wanted.
+
+    Args:
+        results: What knows results, None where nothing does.
+    """
+    return results.testing_tasks if isinstance(results, KnowsTestingTasks) else ()

@@ -53,7 +53,7 @@ class RunLookup:
         return self._found[name]
 
     def _ask(self, wanted: Mapping[_Name, TaskInstance]) -> None:
-        due = {name: at for name, one in wanted.items() if (at := self._airflow.due(one))}
+        due = {name: at for name, one in wanted.items() if (at := self._airflow.runs_due.moment_of(one))}
         for span in _spans(due):
             self._read(span, due.keys())
         for name, at in due.items():
@@ -63,7 +63,7 @@ class RunLookup:
 
     def _read(self, span: Span, wanted: Iterable[_Name]) -> None:
         missing = set(wanted) - self._found.keys()
-        for number, page in enumerate(self._airflow.dag_runs_due(span), 1):
+        for number, page in enumerate(self._airflow.runs_due.within(span), 1):
             for run in page.rows:
                 self._found[run.dag_id, run.run_id] = run
                 missing.discard((run.dag_id, run.run_id))

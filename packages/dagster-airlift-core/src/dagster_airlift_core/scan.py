@@ -23,7 +23,7 @@ from dagster_airlift_core.model import AssetUpdate, DagRun, Page, TaskInstance
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Candidate, Recall
-from dagster_airlift_core.results import TaskEvent, TaskResults
+from dagster_airlift_core.results import TaskEvent, TaskResults, testing_tasks
 from dagster_airlift_core.telling import Teller, Transform
 
 NO_NEW_PAGE_AT = 500
@@ -100,8 +100,15 @@ class Tick:
 
     def __post_init__(self) -> None:
         """Begin to know things."""
-        self._recall = Recall(self.events_of)
-        self._endings = Endings(self.airflow, self.mapping, self._recall, self.memory, self.mapped_tasks)
+        self._recall = Recall(self.events_of, self.airflow.name)
+        self._endings = Endings(
+            airflow=self.airflow,
+            mapping=self.mapping,
+            recall=self._recall,
+            memory=self.memory,
+            mapped_tasks=self.mapped_tasks,
+            testing_tasks=testing_tasks(self.results),
+        )
         self._placer = Placer(self.airflow, self.mapping, self.partitioning)
         self._teller = Teller(
             airflow=self.airflow,

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from dagster_airlift_core.checked_file import CheckedFile, CheckedFileError
 from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
 
 _FORMAT = "airflow-snapshot"
@@ -21,10 +17,7 @@ class AnotherInstance(SnapshotError):
 
 @dataclass(frozen=True)
 class SnapshotFile:
-    """A file that holds one snapshot after a line with its checksum.
-
-    It is replaced as a whole: who reads it gets the old snapshot or the new one, also when the writer
-    dies or the disk is full.
+    """A file that holds one snapshot, whole or not at all.
 
     Args:
         path: The file; its folder is made when it is needed.
@@ -39,15 +32,10 @@ class SnapshotFile:
             SnapshotError: The file cannot be read, is damaged, or was written by another release.
         """
         try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise SnapshotError(f"The snapshot {self.path} cannot be read: {error}.") from error
-        head, _, body = content.partition(b"\n")
-        if head != _head(body):
-            raise SnapshotError(f"The snapshot {self.path} is damaged: its checksum does not fit. Delete it.")
-        return AirflowSnapshot.from_json(body.decode())
+            text = self._file.read()
+        except CheckedFileError as error:
+            raise SnapshotError(str(error)) from error
+        return None if text is None else AirflowSnapshot.from_json(text)
 
     def read_of(self, instance: str) -> AirflowSnapshot | None:
         """Return the snapshot of one Airflow instance, None where there is no file.
@@ -76,20 +64,8 @@ class SnapshotFile:
         Raises:
             OSError: It cannot be written; the old one is still there.
         """
-        body = snapshot.to_json().encode()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_head(body) + b"\n" + body)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        self._file.write(snapshot.to_json())
 
-
-def _head(body: bytes) -> bytes:
-    return json.dumps({"format": _FORMAT, "sha256": hashlib.sha256(body).hexdigest()}).encode()
+    @property
+    def _file(self) -> CheckedFile:
+        return CheckedFile(self.path, _FORMAT, "snapshot")

@@ -23,6 +23,9 @@ class Columns(NamedTuple):
         groups: The group of those that have one, by id.
         mapped: Ids of those that are mapped dynamically.
         proxied: Ids of those that are proxied.
+        classes: The classes of their operators, each once.
+        class_numbers: For each task where its class stands among these, -1 where it is not known; nothing in a
+            table that was written before classes were kept.
     """
 
     ids: Sequence[str]
@@ -31,11 +34,15 @@ class Columns(NamedTuple):
     groups: Mapping[str, str]
     mapped: Sequence[str]
     proxied: Sequence[str]
+    classes: Sequence[str] = ()
+    class_numbers: Sequence[int] = ()
 
     @classmethod
     def of(cls, tasks: Mapping[str, Task]) -> Columns:
         """Return the columns of the tasks of one DAG, by id."""
         known = [task for _, task in sorted(tasks.items())]
+        classes = sorted({task.operator_class for task in known if task.operator_class})
+        numbers = {each: number for number, each in enumerate(classes)}
         return cls(
             ids=[task.task_id for task in known],
             operators=[task.operator for task in known],
@@ -43,6 +50,8 @@ class Columns(NamedTuple):
             groups={task.task_id: task.group_id for task in known if task.group_id is not None},
             mapped=[task.task_id for task in known if task.is_mapped],
             proxied=[task.task_id for task in known if task.is_proxied],
+            classes=classes,
+            class_numbers=[numbers.get(task.operator_class or "", -1) for task in known],
         )
 
     @classmethod
@@ -54,15 +63,16 @@ class Columns(NamedTuple):
             ValueError: There are more or fewer columns, or they differ in length.
         """
         columns = cls(*row)
-        ids, operators, after, groups, mapped, proxied = columns
-        if not len(ids) == len(operators) == len(after):
+        ids, operators, after, groups, mapped, proxied, classes, numbers = columns
+        if not len(ids) == len(operators) == len(after) or len(numbers) not in {0, len(ids)}:
             raise ValueError(f"expected columns of one length, found {row!r}")
         several = [one for ids_after in after if isinstance(ids_after, list) for one in ids_after]
-        texts = (ids, groups, groups.values(), mapped, proxied, several)
+        texts = (ids, groups, groups.values(), mapped, proxied, several, classes)
         if (
             any(not set(map(type, column)) <= {str} for column in texts)
             or not set(map(type, operators)) <= {str, type(None)}
             or not set(map(type, after)) <= {str, type(None), list}
+            or not (set(map(type, numbers)) <= {int} and set(numbers) <= set(range(-1, len(classes))))
         ):
             raise TypeError(f"expected columns of texts, found {row!r}")
         return columns._replace(mapped=mapped or (), proxied=proxied or ())
@@ -78,7 +88,11 @@ class Columns(NamedTuple):
             group_id=self.groups.get(task_id),
             is_mapped=task_id in self.mapped,
             is_proxied=task_id in self.proxied,
+            operator_class=self.classes[at] if (at := self._class_number(number)) >= 0 else None,
         )
+
+    def _class_number(self, number: int) -> int:
+        return self.class_numbers[number] if self.class_numbers else -1
 
 
 class TaskTable(Mapping[TaskHandle, Task]):

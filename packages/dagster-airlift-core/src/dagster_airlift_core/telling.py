@@ -60,7 +60,7 @@ class Teller:
         new = self.recall.new_keys(keys, ended)
         if self.recall.is_dagsters(ended):
             self.memory.settle(ended.event_id)
-        if not new or self.memory.is_settled(ended.event_id):
+        if (keys and not new) or self.memory.is_settled(ended.event_id):
             return []
         if self.results is None and self.transform is None:
             return [Told(ended.event_id, event) for event in self._default(new, ended)]

@@ -7,8 +7,9 @@ and one broken DAG file, two successful runs of `contract`, and a failed one of 
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -76,6 +77,9 @@ def fill(fake: FakeAirflow) -> None:
     fake.tasks["contract"]["parts"]["is_mapped"] = True
     fake.add_dag("contract_fails", {"good": ["bad"], "bad": []})
     fake.add_asset(URI, producing=[("contract", "extract")], scheduled=["contract_fails"])
+    for run in ("r1", "r2"):
+        fake.set_log("contract", run, "extract", 'Running command\n{"said": "contract"}')
+        fake.set_xcom("contract", run, "extract", "return_value", '{"said": "contract"}')
     fake.add_import_error("broken.py", "Traceback\nNameError: name 'broken' is not defined\n")
     for run in ("r1", "r2"):
         fake.now += timedelta(seconds=1)
@@ -88,6 +92,9 @@ def fill(fake: FakeAirflow) -> None:
     fake.set_task("contract_fails", "r1", "good")
     fake.set_task("contract_fails", "r1", "bad", "failed")
     fake.set_run("contract_fails", "r1", "failed")
+    for dag_id, run, task, index in list(fake.task_instances):
+        command = "false" if task == "bad" else "true"
+        fake.render_task(dag_id, run, task, {"bash_command": command, "env": None}, map_index=index)
     fake.now += timedelta(seconds=5)
 
 
@@ -182,6 +189,34 @@ def test_tasks_name_the_tasks_after_them_their_group_and_whether_they_are_mapped
     assert [name for name, task in tasks.items() if task.is_mapped] == ["parts"]
     assert {task.operator for task in tasks.values()} == {"BashOperator"}
     assert not any(task.is_proxied for task in tasks.values())
+
+
+def test_tasks_name_the_class_of_their_operator(server: Server) -> None:
+    tasks = server.airflow.list_tasks("contract").rows
+
+    assert {task.operator_class for task in tasks} == {
+        "airflow.providers.standard.operators.bash.BashOperator"
+    }
+
+
+def test_what_the_tasks_of_many_dags_ran_last_comes_at_once(server: Server) -> None:
+    airflow = server.airflow
+
+    rendered = airflow.rendered_fields_of(
+        {"contract": ["extract", "parts", "no_such"], "contract_fails": ["bad"]}
+    )
+
+    commands = {
+        (dag_id, task_id): [(each.map_index, each.fields["bash_command"]) for each in rows]
+        for dag_id, found in rendered.items()
+        if isinstance(found, Mapping)
+        for task_id, rows in found.items()
+    }
+    assert commands == {
+        ("contract", "extract"): [(-1, "true")],
+        ("contract", "parts"): [(0, "true"), (1, "true"), (2, "true")],
+        ("contract_fails", "bad"): [(-1, "false")],
+    }
 
 
 def test_the_tasks_of_many_dags_come_at_once_and_a_dag_that_is_gone_stops_none(server: Server) -> None:
@@ -292,19 +327,19 @@ def test_the_instances_of_a_mapped_task_are_those_of_that_task_and_run(server: S
 def test_the_run_of_a_task_instance_is_found_by_the_moment_at_which_it_was_due(server: Server) -> None:
     airflow = server.airflow
     rows = [row for row in instances(server, server.everything) if row.dag_id == "contract"]
-    dues = [due for row in rows if (due := airflow.due(row))]
+    dues = [due for row in rows if (due := airflow.runs_due.moment_of(row))]
 
     assert len(dues) == len(rows)
     for row, due in zip(rows, dues, strict=True):
         for span in (Span(due, due, "contract"), Span(due, due), Span(min(dues), max(dues))):
             found = {
-                (run.dag_id, run.run_id): run for page in airflow.dag_runs_due(span) for run in page.rows
+                (run.dag_id, run.run_id): run for page in airflow.runs_due.within(span) for run in page.rows
             }
             run = found[row.dag_id, row.run_id]
             assert (run.logical_date, run.run_after) == (row.logical_date, row.run_after)
             assert (run.data_interval_start is None) == (run.logical_date is None)
     before = Span(min(dues) - timedelta(days=2), min(dues) - timedelta(days=1), "contract")
-    assert not [run for page in airflow.dag_runs_due(before) for run in page.rows]
+    assert not [run for page in airflow.runs_due.within(before) for run in page.rows]
 
 
 def asset_events(server: Server, window: Window) -> list[AssetUpdate]:
@@ -346,3 +381,27 @@ def test_links_lead_to_the_pages_of_that_version(server: Server) -> None:
 
     assert all(page.startswith(f"{server.url}/dags/contract") for page in pages)
     assert all(("/grid" in page) == server.is_v1 for page in pages)
+
+
+def test_the_log_of_a_try_has_each_line_that_the_task_wrote(server: Server) -> None:
+    left = server.airflow.left_behind
+    (row, *_) = (row for row in instances(server, server.everything) if row.task_id == "extract")
+
+    lines = list(left.log_lines(row))
+
+    assert len([line for line in lines if line.endswith('{"said": "contract"}')]) == 1
+    with pytest.raises(AirflowNotFound):
+        list(left.log_lines(replace(row, run_id="no such run")))
+
+
+def test_an_xcom_is_json_in_a_text(server: Server) -> None:
+    left = server.airflow.left_behind
+    (row, *_) = (row for row in instances(server, server.everything) if row.task_id == "extract")
+
+    value = left.xcom(row, "return_value")
+
+    assert "return_value" in left.xcom_keys(row)
+    assert isinstance(value, str)
+    assert json.loads(json.loads(value)) == {"said": "contract"}
+    assert left.xcom(row, "no such key") is None
+    assert left.xcom_keys(replace(row, run_id="no such run")) == ()

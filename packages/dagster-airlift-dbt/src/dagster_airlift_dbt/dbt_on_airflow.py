@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, TypeAlias, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, get_args
 
-from dagster import AssetKey, AssetsDefinition, AssetSpec, Definitions
+from dagster import AssetKey, AssetsDefinition, Definitions
 
-from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
+from dagster_airlift_core import AirflowFilter, AirflowInstance, TaskHandle
+from dagster_airlift_core.filters import EVERYTHING
 from dagster_airlift_core.handles import dagster_name
-from dagster_airlift_dbt.command import DbtCommand
+from dagster_airlift_core.model import TaskInstance
+from dagster_airlift_core.results import TaskEvent
+from dagster_airlift_dbt import resolved
+from dagster_airlift_dbt.checks import DbtChecks
+from dagster_airlift_dbt.discovered import Discovered
+from dagster_airlift_dbt.discovery import Discovery
 from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError
+from dagster_airlift_dbt.explicit import ExplicitTasks, Tasks
+from dagster_airlift_dbt.found import ResultSource
+from dagster_airlift_dbt.index import DbtIndex
 from dagster_airlift_dbt.manifest import ManifestSource
+from dagster_airlift_dbt.migrating import command_to_migrate, refuse_two_owners
+from dagster_airlift_dbt.preflight import Preflight, RanLast, preflight_of
 from dagster_airlift_dbt.project import DbtProjectContent
-from dagster_airlift_dbt.projects import DbtProjects, TaskCommand, handles_of, specs_of
+from dagster_airlift_dbt.projects import DbtProjects, TaskCommand, handles_of, mapped_spec, specs_of
 from dagster_airlift_dbt.reading import ProjectReader, manifests_at
 from dagster_airlift_dbt.relations import Detail
+from dagster_airlift_dbt.report import DbtReport, report_of
 from dagster_airlift_dbt.selection import DbtAssets
 from dagster_airlift_dbt.specs import DbtTranslator, ManifestTranslator, specs_by
+from dagster_airlift_dbt.task_results import Checks, DbtTaskResults
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtProject
 
-TaskCommands: TypeAlias = DbtCommand | Sequence[DbtCommand]
-"""What a task runs: one dbt command, or one after the other."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,26 +54,54 @@ class DbtOnAirflow:
             `DbtProject`; or several of these, where the tasks run several projects. It is read again once it
             has changed.
         tasks: DAG id → task id → the dbt command that the task runs, or several. A model that several tasks run
-            is one asset, mapped to all of them.
+            is one asset, mapped to all of them. Beside `airflow` only what is not to be found out, or found out
+            otherwise; None, in the place of a command or of a whole DAG, says that this is not dbt.
         translator: Decides how the assets look. A function is given each resource and the spec that it would
             have, and returns the one that it gets. A `DagsterDbtTranslator` is asked as dagster-dbt asks it; the
             whole manifest is kept in memory for it. By default the assets look as dagster-dbt shows them.
         detail: `full` as dagster-dbt, or `slim`: without the columns, and without the SQL in the description.
             They are most of what Dagster stores of a big project; what Dagster runs is always shown in full.
+        airflow: The Airflow instance, to find out from it which tasks run what: by the classes of the tasks, and
+            by what they ran last. It is asked when the code location loads; where it does not answer, what was
+            found out last counts.
+        retrieval_filter: Which DAGs of it are looked at.
+        state_path: File in which what was found out is kept; by default one below `$DAGSTER_HOME/airlift`, and
+            none where that is not set.
+        results: Where to look for what each run did, the best place first, such as a `DbtResultStore` or
+            `DbtTaskLogs`. Where nothing is found, a successful task has built all that it names.
+        checks: Which results of dbt's tests are recorded as asset checks: `all`, `failures` with what passes again
+            after one, or `none`. Airflow runs the tests; Dagster never does for this.
+        compiled_sql: Whether events show the SQL that ran.
     """
 
     manifest: ManifestSource | Sequence[ManifestSource]
-    tasks: Mapping[str, Mapping[str, TaskCommands]]
+    tasks: Tasks = field(default_factory=dict)
     translator: DbtTranslator | None = None
     detail: Detail = "full"
+    airflow: AirflowInstance | None = None
+    retrieval_filter: AirflowFilter | None = None
+    state_path: str | Path | None = None
+    results: Sequence[ResultSource] = ()
+    checks: Checks = "all"
+    compiled_sql: bool = False
     _projects: Mapping[TaskHandle, DbtProject] = field(
         default_factory=dict[TaskHandle, "DbtProject"], repr=False
     )
+    # Shared by the copies that `migrate` makes: they are one question to Airflow.
+    _discovered: dict[Discovery, Discovered] = field(
+        default_factory=dict[Discovery, Discovered], repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
-        """Refuse a detail that there is not."""
+        """Refuse a detail or checks that there are not, and what names no task at all."""
         if self.detail not in get_args(Detail):
             raise DbtManifestError(f"The detail {self.detail!r} is not among {', '.join(get_args(Detail))}.")
+        if self.checks not in get_args(Checks):
+            raise DbtManifestError(f"{self.checks!r} is not among the checks {', '.join(get_args(Checks))}.")
+        if not self.tasks and self.airflow is None:
+            raise DbtMigrationError(
+                "Nothing says which tasks run dbt. Give `airflow=`, to find it out, or `tasks=`, to say it."
+            )
 
     def migrate(self, dag_id: str, task_id: str, *, project: DbtProject) -> Self:
         """Let Dagster be able to run what one task runs: exactly its models, by its command.
@@ -67,29 +109,22 @@ class DbtOnAirflow:
         Airflow goes on running the task until its migration state says `migrated: true`. This needs
         dagster-dbt: `pip install dagster-airlift-dbt[migrate]`.
 
+        A task that was found out and cannot be migrated is told in a warning, and stays as it is; one of
+        `tasks` is refused.
+
         Args:
             dag_id: The DAG.
-            task_id: The task, one of `tasks`.
+            task_id: The task.
             project: Where the dbt project lies for Dagster.
 
         Returns:
             A copy in which the models of this task are executable.
 
         Raises:
-            DbtMigrationError: The task is none of `tasks`, or runs several dbt commands.
+            DbtMigrationError: The task is none of `tasks` and Airflow is not asked, or it runs several commands.
         """
         handle = TaskHandle(dag_id, task_id)
-        commands = self._commands()
-        if handle not in commands:
-            known = ", ".join(sorted(f"{each.dag_id}.{each.task_id}" for each in commands))
-            raise DbtMigrationError(
-                f"{dag_id}.{task_id} is not among the dbt tasks of this project. They are {known}."
-            )
-        if len(commands[handle]) != 1:
-            raise DbtMigrationError(
-                f"{dag_id}.{task_id} runs {len(commands[handle])} dbt commands, and Dagster runs one for a task. "
-                "Give each command a task of its own in Airflow first."
-            )
+        self._explicit.check_migration(handle, is_all=self.airflow is None)
         return replace(self, _projects={**self._projects, handle: project})
 
     def defs(self) -> Definitions:
@@ -101,31 +136,132 @@ class DbtOnAirflow:
 
         Raises:
             DbtManifestError: A manifest is missing, is no manifest, or has two resources with one asset key.
-            DbtSelectionError: A task's command selects nothing, or cannot be resolved from a manifest.
+            DbtSelectionError: A command of `tasks` selects nothing, or cannot be resolved from a manifest.
             DbtMigrationError: A model is run by two tasks that are both migrated.
         """
-        projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])
-        commands = [
-            projects.resolve(handle, command) for handle, each in self._commands().items() for command in each
-        ]
+        tasks = self._resolved()
+        commands = tasks.commands
         specs = specs_of(commands)
         handles = handles_of(commands)
-        executable = [self._executable(each) for each in commands if each.handle in self._projects]
-        _refuse_two_owners(executable)
+        executable = [self._executable(each) for each in self._to_migrate(tasks)]
+        refuse_two_owners(executable)
         run_by_dagster = {key for assets in executable for key in assets.keys}
         return Definitions(
             assets=[
                 *(
-                    _mapped_spec(spec, handles[key])
+                    mapped_spec(spec, handles[key])
                     for key, spec in specs.items()
                     if key not in run_by_dagster
                 ),
                 *(
-                    assets.map_asset_specs(lambda spec: _mapped_spec(spec, handles[spec.key]))
+                    assets.map_asset_specs(lambda spec: mapped_spec(spec, handles[spec.key]))
                     for assets in executable
                 ),
-            ]
+            ],
+            asset_checks=self._results_of(tasks).declared_checks(executable),
         )
+
+    def events_of(
+        self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[AssetKey]
+    ) -> Sequence[TaskEvent] | None:
+        """Tell what a finished task did: this makes it the `task_results` of the core.
+
+        Args:
+            airflow: The Airflow instance.
+            instances: The finished try; for a dynamically mapped task all of its instances.
+            keys: Keys of the assets that are mapped to the task.
+
+        Returns:
+            The events; None where none of `results` knows.
+
+        Raises:
+            AirliftError: A place of results cannot be read now.
+        """
+        return self._task_results.events_of(airflow, instances, keys)
+
+    def report(self) -> DbtReport:
+        """Tell which tasks run which models, how that is known, and what is left over.
+
+        Returns:
+            The report; printed, it is a table.
+
+        Raises:
+            DbtManifestError: A manifest is missing, or is no manifest.
+            DbtSelectionError: A command of `tasks` selects nothing, or cannot be resolved from a manifest.
+        """
+        return report_of(self._resolved())
+
+    def index(self) -> DbtIndex:
+        """Tell which dbt resource is which asset, and which tasks run it.
+
+        Returns:
+            The index of the manifests and tasks of now.
+
+        Raises:
+            DbtManifestError: A manifest is missing, or is no manifest.
+            DbtSelectionError: A command of `tasks` selects nothing, or cannot be resolved from a manifest.
+        """
+        return self._resolved().index
+
+    def preflight(self, dag_id: str, task_id: str, *, last: RanLast | None = None) -> Preflight:
+        """Compare what Dagster would run in the place of a task with what Airflow ran last.
+
+        What Airflow ran is told by its rendered command, resolved on the manifest; `last` may know better.
+
+        Args:
+            dag_id: The DAG.
+            task_id: The task.
+            last: Knows what the task really ran.
+
+        Returns:
+            Both, and what differs; printed, it is a text.
+
+        Raises:
+            DbtManifestError: A manifest is missing, or is no manifest.
+            DbtSelectionError: A command of `tasks` selects nothing, or cannot be resolved from a manifest.
+        """
+        handle = TaskHandle(dag_id, task_id)
+        tasks = self._resolved()
+        ran = self._discover().by_handle.get(handle)
+        told = resolved.found(tasks.projects, ran) if ran and ran.run_id else None
+        return preflight_of(handle, tasks.of(handle), told, last)
+
+    @property
+    def testing_tasks(self) -> Collection[TaskHandle]:
+        """The tasks that run dbt and build nothing, which the core asks about as well."""
+        return self._task_results.testing_tasks
+
+    @cached_property
+    def _task_results(self) -> DbtTaskResults:
+        return self._results_of(self._resolved())
+
+    def _results_of(self, tasks: resolved.ResolvedTasks) -> DbtTaskResults:
+        checks = [DbtChecks(each, self.translator) for each in tasks.projects.projects]
+        testing = {task.handle for task in tasks.tasks if not task.models}
+        return DbtTaskResults(self.results, checks, tasks.commands, testing, self.checks, self.compiled_sql)
+
+    def _resolved(self) -> resolved.ResolvedTasks:
+        projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])
+        explicit = self._explicit
+        discovered = self._discover()
+        tasks = [resolved.given(projects, handle, each) for handle, each in explicit.commands.items()]
+        tasks += [
+            resolved.found(projects, task) for task in discovered.tasks if not explicit.decides(task.handle)
+        ]
+        return resolved.ResolvedTasks(projects, tuple(tasks), discovered.problems)
+
+    def _discover(self) -> Discovered:
+        if self.airflow is None:
+            return Discovered("")
+        path = Path(self.state_path) if self.state_path else None
+        discovery = Discovery(self.airflow, self.retrieval_filter or EVERYTHING, path)
+        if discovery not in self._discovered:
+            self._discovered[discovery] = discovery.load()
+        return self._discovered[discovery]
+
+    @property
+    def _explicit(self) -> ExplicitTasks:
+        return ExplicitTasks(self.tasks)
 
     @cached_property
     def _readers(self) -> list[ProjectReader]:
@@ -135,12 +271,16 @@ class DbtOnAirflow:
     def _assets(self, project: DbtProjectContent) -> DbtAssets:
         return DbtAssets(project, specs_by(self.translator, project))
 
-    def _commands(self) -> dict[TaskHandle, Sequence[DbtCommand]]:
-        return {
-            TaskHandle(dag_id, task_id): [each] if isinstance(each, DbtCommand) else each
-            for dag_id, commands in self.tasks.items()
-            for task_id, each in commands.items()
-        }
+    def _to_migrate(self, tasks: resolved.ResolvedTasks) -> list[TaskCommand]:
+        found: list[TaskCommand] = []
+        for handle in self._projects:
+            try:
+                found.append(command_to_migrate(handle, tasks.of(handle)))
+            except DbtMigrationError as error:
+                if self._explicit.decides(handle):
+                    raise
+                _log.warning("%s", error)
+        return found
 
     def _executable(self, task: TaskCommand) -> AssetsDefinition:
         # dagster-dbt is an extra.
@@ -149,20 +289,3 @@ class DbtOnAirflow:
         name = f"{dagster_name(task.handle.dag_id)}__{dagster_name(task.handle.task_id)}"
         execution = Execution(task.assets, self.translator)
         return execution.executable_assets(name, task.command, self._projects[task.handle])
-
-
-def _mapped_spec(spec: AssetSpec, handles: list[TaskHandle]) -> AssetSpec:
-    (mapped,) = assets_with_multiple_task_mappings([spec], handles)
-    return mapped
-
-
-def _refuse_two_owners(executable: list[AssetsDefinition]) -> None:
-    owners: dict[AssetKey, str] = {}
-    for assets in executable:
-        for key in assets.keys:
-            if key in owners:
-                raise DbtMigrationError(
-                    f"{key.to_user_string()!r} is built by two migrated tasks, {owners[key]!r} and "
-                    f"{assets.op.name!r}, and an asset has one definition in Dagster. Migrate one of the two."
-                )
-            owners[key] = assets.op.name

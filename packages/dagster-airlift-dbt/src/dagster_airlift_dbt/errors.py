@@ -13,5 +13,13 @@ class DbtSelectionError(AirliftError):
     """A selection names nothing, or cannot be resolved from a manifest alone."""
 
 
+class NothingSelected(DbtSelectionError):
+    """A selection names nothing that is an asset."""
+
+
 class DbtMigrationError(AirliftError):
     """A task cannot be made executable in Dagster as asked."""
+
+
+class DbtResultsUnavailable(AirliftError):
+    """Results of dbt cannot be read now, and perhaps later."""

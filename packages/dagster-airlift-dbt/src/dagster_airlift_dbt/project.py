@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from dagster_airlift_dbt.checked import DbtTest, has_freshness, read_test
 from dagster_airlift_dbt.graph import DbtGraph
 from dagster_airlift_dbt.json_stream import Piece
 from dagster_airlift_dbt.manifest import Manifest
@@ -24,6 +25,8 @@ class DbtProjectContent:
         adapter: The type of the warehouse, like `duckdb`.
         project_id: The digest by which dbt knows the project.
         manifest: The manifest itself, for a translator of dagster-dbt; None where there is no such.
+        tests: Unique id → what decides about the check of a test.
+        fresh_sources: Unique ids of the sources that say how old their newest rows may be.
     """
 
     graph: DbtGraph
@@ -32,6 +35,8 @@ class DbtProjectContent:
     adapter: str | None
     project_id: str | None
     manifest: Manifest | None = field(default=None, repr=False)
+    tests: Mapping[str, DbtTest] = field(default_factory=dict[str, DbtTest], repr=False)
+    fresh_sources: frozenset[str] = frozenset()
 
     def upstream(self, unique_id: str) -> list[str]:
         """What a relation is made from: relations, where ephemeral models and the like are seen through."""
@@ -70,6 +75,8 @@ def read_project(
     """
     parts = ProjectParts()
     relations: dict[str, DbtRelation] = {}
+    tests: dict[str, DbtTest] = {}
+    fresh: set[str] = set()
     owners: dict[str, tuple[str, ...]] = {}
     members: dict[str, Mapping[str, Any]] = {}
     for member, entry, value in pieces:
@@ -83,8 +90,13 @@ def read_project(
             continue
         if member == "groups":
             owners[str(payload.get("name"))] = group_owners(payload)
-        if parts.add(member, entry, payload) and (shown := read_relation(entry, payload, detail)):
+        if not parts.add(member, entry, payload):
+            continue
+        if shown := read_relation(entry, payload, detail):
             relations[entry] = shown
+            fresh.update([entry] if has_freshness(payload) else [])
+        elif test := read_test(entry, payload):
+            tests[entry] = test
     metadata = members.get("metadata", {})
     return DbtProjectContent(
         graph=DbtGraph.of(parts, metadata, members.get("selectors", {})),
@@ -93,4 +105,6 @@ def read_project(
         adapter=metadata.get("adapter_type"),
         project_id=metadata.get("project_id"),
         manifest=manifest,
+        tests=tests,
+        fresh_sources=frozenset(fresh),
     )

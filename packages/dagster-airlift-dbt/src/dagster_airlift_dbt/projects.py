@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dagster import AssetKey, AssetSpec
 
-from dagster_airlift_core import TaskHandle
+from dagster_airlift_core import TaskHandle, assets_with_multiple_task_mappings
 from dagster_airlift_dbt.command import DbtCommand
-from dagster_airlift_dbt.errors import DbtManifestError, DbtSelectionError
+from dagster_airlift_dbt.cosmos import name_of
+from dagster_airlift_dbt.errors import DbtManifestError, DbtSelectionError, NothingSelected
+from dagster_airlift_dbt.nodes import DbtNode
 from dagster_airlift_dbt.selection import DbtAssets, one_key
 
 
@@ -77,7 +81,7 @@ class DbtProjects:
             if assets.has_assets(ids := assets.resolved(command))
         ]
         if not found:
-            raise DbtSelectionError(
+            raise NothingSelected(
                 f"`{command}` selects nothing that is an asset in any of the dbt projects {_listed(self._names)}."
             )
         if len(found) > 1:
@@ -87,6 +91,15 @@ class DbtProjects:
                 f"which of them {handle.dag_id}.{handle.task_id} runs it."
             )
         return found[0]
+
+    @cached_property
+    def by_cosmos_name(self) -> Mapping[tuple[str, str], Sequence[tuple[DbtAssets, DbtNode]]]:
+        """The resources by what Cosmos names their tasks after."""
+        found: defaultdict[tuple[str, str], list[tuple[DbtAssets, DbtNode]]] = defaultdict(list)
+        for assets in self.projects:
+            for node in assets.graph.nodes.values():
+                found[name_of(node)].append((assets, node))
+        return found
 
     @property
     def _names(self) -> list[str]:
@@ -143,6 +156,17 @@ def handles_of(commands: Collection[TaskCommand]) -> dict[AssetKey, list[TaskHan
             if each.assets.is_asset(unique_id):
                 handles.setdefault(each.assets.spec_of(unique_id).key, {})[each.handle] = None
     return {key: list(tasks) for key, tasks in handles.items()}
+
+
+def mapped_spec(spec: AssetSpec, handles: Collection[TaskHandle]) -> AssetSpec:
+    """Map an asset to its tasks.
+
+    Args:
+        spec: The asset.
+        handles: The tasks.
+    """
+    (mapped,) = assets_with_multiple_task_mappings([spec], list(handles))
+    return mapped
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dagster import AssetKey, AssetSpec
 
 from dagster_airlift_dbt.command import DbtCommand
-from dagster_airlift_dbt.errors import DbtManifestError, DbtSelectionError
+from dagster_airlift_dbt.errors import DbtManifestError, DbtSelectionError, NothingSelected
 from dagster_airlift_dbt.graph import DbtGraph
 from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.specs import SpecOf
@@ -45,7 +45,7 @@ class DbtAssets:
         """
         ids = self.resolved(command)
         if not self.has_assets(ids):
-            raise DbtSelectionError(
+            raise NothingSelected(
                 f"`{command}` selects nothing in the manifest of dbt project {self.graph.project!r} that is an "
                 f"asset. Its folders and resources are {_names(self.graph)}."
             )

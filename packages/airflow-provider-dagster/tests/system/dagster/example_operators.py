@@ -23,6 +23,10 @@ with DAG("example_operators", schedule=None):
     )
     # [END howto_operator_materialize]
 
+    # [START howto_operator_materialize_group]
+    sales = DagsterMaterializeAssetsOperator(task_id="sales", groups=["sales"])
+    # [END howto_operator_materialize_group]
+
     # [START howto_operator_materialize_partition]
     eu = DagsterMaterializeAssetsOperator(
         task_id="eu",
@@ -39,4 +43,4 @@ with DAG("example_operators", schedule=None):
     )
     # [END howto_operator_job]
 
-    load >> orders >> eu >> nightly
+    load >> orders >> sales >> eu >> nightly

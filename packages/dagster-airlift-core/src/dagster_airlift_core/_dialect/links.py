@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urlencode
 
 from dagster_airlift_core.model import TaskInstance
@@ -11,6 +12,11 @@ from dagster_airlift_core.model import TaskInstance
 
 def _has_no_grid() -> bool:
     return False
+
+
+@lru_cache(maxsize=4096)
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
 
 
 @dataclass(frozen=True)
@@ -57,4 +63,4 @@ class Links:
         return f"{self._join('dags', dag_id, 'grid')}{query}"
 
     def _join(self, *parts: str) -> str:
-        return "/".join([self.base_url, *(quote(part, safe="") for part in parts)])
+        return "/".join([self.base_url, *map(_quoted, parts)])

@@ -15,6 +15,7 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    RenderedFields,
     Span,
     Task,
     TaskInstance,
@@ -93,6 +94,14 @@ class Dialect(Protocol):
         self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None
     ) -> Page[TaskInstance]:
         """Ask for a page of the instances, in whatever state, of one mapped task in one DAG run."""
+        ...
+
+    def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
+        """Ask for the runs of a DAG that began to be last, in whatever state, the newest first."""
+        ...
+
+    def rendered_fields(self, ask: Ask, dag_id: str, run_id: str, page: str | None) -> Page[RenderedFields]:
+        """Ask for a page of the template fields of all task instances of one DAG run."""
         ...
 
     def due(self, instance: TaskInstance) -> datetime | None:

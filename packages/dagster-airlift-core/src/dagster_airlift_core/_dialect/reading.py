@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any, cast
 
+from dagster_airlift_core._dialect.fields import (
+    field,
+    instant,
+    integer,
+    items,
+    mapping,
+    optional,
+    text,
+    texts,
+)
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.model import (
     NOT_MAPPED,
@@ -17,6 +28,8 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    RenderedFields,
+    RenderedValue,
     Row,
     Task,
     TaskInstance,
@@ -27,14 +40,9 @@ MAX_MESSAGE = 300
 """Characters of what Airflow says that are passed on."""
 
 
-def field(value: object, key: str) -> object:
-    """Return a field of a JSON object, None where there is no such field or no object."""
-    return cast("Mapping[str, object]", value).get(key) if isinstance(value, Mapping) else None
-
-
 def version(payload: object) -> str:
     """Read the version of Airflow."""
-    return _text(_mapping(payload), "version")
+    return text(mapping(payload), "version")
 
 
 def dags_page(payload: object) -> Page[Dag]:
@@ -64,22 +72,32 @@ def import_problems_page(payload: object) -> Page[ImportProblem]:
 
 def source(payload: object) -> str:
     """Read the source code of a DAG."""
-    return _text(_mapping(payload), "content")
+    return text(mapping(payload), "content")
 
 
 def file_token(payload: object) -> str:
     """Read by which token Airflow 2 knows the file of a DAG."""
-    return _text(_mapping(payload), "file_token")
+    return text(mapping(payload), "file_token")
 
 
 def task_instances_page(payload: object) -> Page[TaskInstance]:
     """Read a page of task instances."""
-    return _page(payload, "task_instances", lambda row: _task_instance(row, _text(row, "id")))
+    return _page(payload, "task_instances", lambda row: _task_instance(row, text(row, "id")))
 
 
 def numbered_task_instances_page(payload: object) -> Page[TaskInstance]:
     """Read a page of task instances of Airflow 2, where a try is known by its number only."""
     return _page(payload, "task_instances", lambda row: _task_instance(row, _identity(row)))
+
+
+def rendered_fields_page(payload: object) -> Page[RenderedFields]:
+    """Read a page of task instances for their template fields."""
+    return _page(payload, "task_instances", _rendered_fields)
+
+
+def xcom_keys_page(payload: object) -> Page[str]:
+    """Read a page of XComs for their keys."""
+    return _page(payload, "xcom_entries", lambda row: text(row, "key"))
 
 
 def dag_runs_page(payload: object) -> Page[DagRun]:
@@ -93,7 +111,7 @@ def asset_updates_page(payload: object, name: str) -> Page[AssetUpdate]:
 
 
 def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) -> Page[Row]:
-    outer = _mapping(payload)
+    outer = mapping(payload)
     items: object = outer.get(name)
     if not isinstance(items, list):
         raise ValueError(f"it has no list {name!r}")  # noqa: TRY004 - a payload, not an argument
@@ -102,7 +120,7 @@ def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) 
     bad: list[BadRow] = []
     for item in items:
         try:
-            rows.append(read(_mapping(item)))
+            rows.append(read(mapping(item)))
         except ValueError as error:
             bad.append(BadRow(_name(item), str(error)))
     token, total = outer.get("next_cursor"), outer.get("total_entries")
@@ -117,12 +135,12 @@ def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) 
 
 def _dag(row: Mapping[str, Any]) -> Dag:
     return Dag(
-        dag_id=_text(row, "dag_id"),
-        description=_optional(row, "description"),
-        owners=_texts(row.get("owners")),
-        tags=_texts([field(tag, "name") for tag in _items(row, "tags")]),
+        dag_id=text(row, "dag_id"),
+        description=optional(row, "description"),
+        owners=texts(row.get("owners")),
+        tags=texts([field(tag, "name") for tag in items(row, "tags")]),
         schedule=_schedule(row),
-        file=_optional(row, "relative_fileloc") or _optional(row, "fileloc"),
+        file=optional(row, "relative_fileloc") or optional(row, "fileloc"),
         is_paused=row.get("is_paused") is True,
         is_stale=row.get("is_stale") is True or row.get("is_active") is False,
         has_import_errors=row.get("has_import_errors") is True,
@@ -133,21 +151,22 @@ def _schedule(row: Mapping[str, Any]) -> str | None:
     """Return Airflow 3's summary of the timetable, or the cron expression, preset or text of Airflow 2."""
     interval: object = row.get("schedule_interval")
     if interval is None:
-        return _optional(row, "timetable_summary")
+        return optional(row, "timetable_summary")
     value = field(interval, "value")
-    return value if isinstance(value, str) else _optional(row, "timetable_description")
+    return value if isinstance(value, str) else optional(row, "timetable_description")
 
 
 def _task(row: Mapping[str, Any], dag_id: str) -> Task:
-    task_id = _text(row, "task_id")
+    task_id = text(row, "task_id")
     return Task(
         dag_id=dag_id,
         task_id=task_id,
-        operator=_optional(row, "operator_name"),
-        downstream_task_ids=frozenset(_texts(row.get("downstream_task_ids"))),
+        operator=optional(row, "operator_name"),
+        downstream_task_ids=frozenset(texts(row.get("downstream_task_ids"))),
         group_id=task_id.rpartition(".")[0] or None,
         is_mapped=row.get("is_mapped") is True,
         is_proxied=_is_proxy(row.get("class_ref")),
+        operator_class=_class(row.get("class_ref")),
     )
 
 
@@ -156,142 +175,119 @@ def _is_proxy(class_ref: object) -> bool:
     return str(module).startswith(PROVIDER) and "Proxy" in str(name)
 
 
+def _class(class_ref: object) -> str | None:
+    module, name = field(class_ref, "module_path"), field(class_ref, "class_name")
+    return f"{module}.{name}" if isinstance(module, str) and isinstance(name, str) else None
+
+
 def _asset(row: Mapping[str, Any]) -> AirflowAsset:
-    uri = _text(row, "uri")
+    uri = text(row, "uri")
     return AirflowAsset(
         uri=uri,
-        name=_optional(row, "name") or uri,
-        group=_optional(row, "group"),
+        name=optional(row, "name") or uri,
+        group=optional(row, "group"),
         producing_tasks=_handles(row, "producing_tasks"),
         consuming_tasks=_handles(row, "consuming_tasks"),
         consuming_dag_ids=frozenset(
-            _text(_mapping(dag), "dag_id")
-            for dag in _items(row, "scheduled_dags") or _items(row, "consuming_dags")
+            text(mapping(dag), "dag_id")
+            for dag in items(row, "scheduled_dags") or items(row, "consuming_dags")
         ),
     )
 
 
 def _asset_update(row: Mapping[str, Any]) -> AssetUpdate:
-    at = _instant(row, "timestamp")
+    at = instant(row, "timestamp")
     if at is None:
         raise ValueError("timestamp is None")
     return AssetUpdate(
-        id=_integer(row, "id", 0),
-        uri=_optional(row, "uri") or _text(row, "dataset_uri"),
+        id=integer(row, "id", 0),
+        uri=optional(row, "uri") or text(row, "dataset_uri"),
         at=at,
-        dag_id=_optional(row, "source_dag_id"),
-        run_id=_optional(row, "source_run_id"),
-        task_id=_optional(row, "source_task_id"),
-        map_index=_integer(row, "source_map_index", NOT_MAPPED),
-        partition_key=_optional(row, "partition_key"),
+        dag_id=optional(row, "source_dag_id"),
+        run_id=optional(row, "source_run_id"),
+        task_id=optional(row, "source_task_id"),
+        map_index=integer(row, "source_map_index", NOT_MAPPED),
+        partition_key=optional(row, "partition_key"),
     )
 
 
 def _handles(row: Mapping[str, Any], key: str) -> frozenset[TaskHandle]:
-    rows = [_mapping(task) for task in _items(row, key)]
-    return frozenset(TaskHandle(_text(task, "dag_id"), _text(task, "task_id")) for task in rows)
-
-
-def _items(row: Mapping[str, Any], key: str) -> list[object]:
-    """Return a list of a row, an empty one where it has none."""
-    value: object = row.get(key)
-    return cast("list[object]", value) if isinstance(value, list) else []
+    rows = [mapping(task) for task in items(row, key)]
+    return frozenset(TaskHandle(text(task, "dag_id"), text(task, "task_id")) for task in rows)
 
 
 def _import_problem(row: Mapping[str, Any]) -> ImportProblem:
-    lines = [line.strip() for line in (_optional(row, "stack_trace") or "").splitlines()]
+    lines = [line.strip() for line in (optional(row, "stack_trace") or "").splitlines()]
     message = next((line for line in reversed(lines) if line), "")
-    return ImportProblem(_text(row, "filename"), message[:MAX_MESSAGE])
+    return ImportProblem(text(row, "filename"), message[:MAX_MESSAGE])
 
 
 def _identity(row: Mapping[str, Any]) -> str:
     """Name a try as injectively as a UUID does; Airflow 2 counts on when a task is cleared and runs again."""
-    names = [_text(row, "dag_id"), _text(row, "dag_run_id"), _text(row, "task_id")]
-    numbers = [_integer(row, "map_index", NOT_MAPPED), _integer(row, "try_number", 0)]
+    names = [text(row, "dag_id"), text(row, "dag_run_id"), text(row, "task_id")]
+    numbers = [integer(row, "map_index", NOT_MAPPED), integer(row, "try_number", 0)]
     return json.dumps([*names, *numbers], separators=(",", ":"))
 
 
 def _task_instance(row: Mapping[str, Any], identity: str) -> TaskInstance:
     return TaskInstance(
         id=identity,
-        dag_id=_text(row, "dag_id"),
-        run_id=_text(row, "dag_run_id"),
-        task_id=_text(row, "task_id"),
-        map_index=_integer(row, "map_index", NOT_MAPPED),
-        state=_optional(row, "state"),
-        try_number=_integer(row, "try_number", 0),
-        max_tries=_integer(row, "max_tries", 0),
-        operator=_optional(row, "operator_name") or _optional(row, "operator"),
-        started_at=_instant(row, "start_date"),
-        ended_at=_instant(row, "end_date"),
+        dag_id=text(row, "dag_id"),
+        run_id=text(row, "dag_run_id"),
+        task_id=text(row, "task_id"),
+        map_index=integer(row, "map_index", NOT_MAPPED),
+        state=optional(row, "state"),
+        try_number=integer(row, "try_number", 0),
+        max_tries=integer(row, "max_tries", 0),
+        operator=optional(row, "operator_name") or optional(row, "operator"),
+        started_at=instant(row, "start_date"),
+        ended_at=instant(row, "end_date"),
         logical_date=_logical_date(row),
-        run_after=_instant(row, "run_after"),
+        run_after=instant(row, "run_after"),
     )
+
+
+def _rendered_fields(row: Mapping[str, Any]) -> RenderedFields:
+    return RenderedFields(
+        run_id=text(row, "dag_run_id"),
+        task_id=text(row, "task_id"),
+        map_index=integer(row, "map_index", NOT_MAPPED),
+        fields=MappingProxyType(
+            {str(name): _rendered(value) for name, value in mapping(row.get("rendered_fields") or {}).items()}
+        ),
+    )
+
+
+def _rendered(value: object) -> RenderedValue:
+    if isinstance(value, Mapping):
+        found = cast("Mapping[object, object]", value)
+        return MappingProxyType({str(name): _rendered(each) for name, each in found.items()})
+    if isinstance(value, list):
+        return tuple(_rendered(each) for each in cast("list[object]", value))
+    return cast("RenderedValue", value)
 
 
 def _dag_run(row: Mapping[str, Any]) -> DagRun:
     return DagRun(
-        dag_id=_text(row, "dag_id"),
-        run_id=_text(row, "dag_run_id"),
-        state=_optional(row, "state"),
-        started_at=_instant(row, "start_date"),
-        ended_at=_instant(row, "end_date"),
+        dag_id=text(row, "dag_id"),
+        run_id=text(row, "dag_run_id"),
+        state=optional(row, "state"),
+        started_at=instant(row, "start_date"),
+        ended_at=instant(row, "end_date"),
         logical_date=_logical_date(row),
-        data_interval_start=_instant(row, "data_interval_start"),
-        data_interval_end=_instant(row, "data_interval_end"),
-        run_after=_instant(row, "run_after"),
-        partition_key=_optional(row, "partition_key"),
-        partition_date=_instant(row, "partition_date"),
+        data_interval_start=instant(row, "data_interval_start"),
+        data_interval_end=instant(row, "data_interval_end"),
+        run_after=instant(row, "run_after"),
+        partition_key=optional(row, "partition_key"),
+        partition_date=instant(row, "partition_date"),
     )
 
 
 def _logical_date(row: Mapping[str, Any]) -> datetime | None:
     """Return the logical date, which task instances of Airflow 2 know by its older name."""
-    return _instant(row, "logical_date") or _instant(row, "execution_date")
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"expected an object, found {type(value).__name__}")  # noqa: TRY004 - a payload
-    return cast("Mapping[str, Any]", value)
+    return instant(row, "logical_date") or instant(row, "execution_date")
 
 
 def _name(item: object) -> str:
     parts = [field(item, key) for key in ("dag_id", "dag_run_id", "task_id")]
     return ".".join(str(part) for part in parts if part) or "a row"
-
-
-def _text(row: Mapping[str, Any], key: str) -> str:
-    value: object = row.get(key)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{key} is {value!r}")
-    return value
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return ()
-    return tuple(item for item in value if isinstance(item, str))
-
-
-def _optional(row: Mapping[str, Any], key: str) -> str | None:
-    value: object = row.get(key)
-    return value if isinstance(value, str) and value else None
-
-
-def _integer(row: Mapping[str, Any], key: str, default: int) -> int:
-    value: object = row.get(key, default)
-    if not isinstance(value, int):
-        raise ValueError(f"{key} is {value!r}")  # noqa: TRY004 - a payload, not an argument
-    return value
-
-
-def _instant(row: Mapping[str, Any], key: str) -> datetime | None:
-    value: object = row.get(key)
-    if value is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(str(value))
-        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{key} is {value!r}") from error

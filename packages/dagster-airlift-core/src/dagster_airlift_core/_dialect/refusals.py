@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from dagster_airlift_core._dialect.reading import MAX_MESSAGE, field
+from dagster_airlift_core._dialect.fields import field
+from dagster_airlift_core._dialect.reading import MAX_MESSAGE
 from dagster_airlift_core._transport import Answer, Request
 
 _RIGHTS = {
@@ -13,6 +14,8 @@ _RIGHTS = {
     "dagRuns": "DAG Runs",
     "taskInstances": "Task Instances",
     "listMapped": "Task Instances",
+    "logs": "Task Logs",
+    "xcomEntries": "XComs",
     "assets": "Assets",
     "datasets": "Datasets",
     "importErrors": "ImportError",

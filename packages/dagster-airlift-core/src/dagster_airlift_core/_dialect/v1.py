@@ -19,6 +19,7 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    RenderedFields,
     Row,
     Span,
     Task,
@@ -124,6 +125,19 @@ class VersionOne:
         rows = tuple(row for row in found.rows if row.at >= window.since)
         is_last = len(rows) < len(found.rows)
         return replace(found, rows=rows, next_page=None if is_last else found.next_page)
+
+    def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
+        """Ask for the runs of a DAG that began to be last, the newest first."""
+        query = [("limit", str(limit)), ("order_by", "-id")]
+        return ask(get(API, "dags", dag_id, "dagRuns", query=query), reading.dag_runs_page)
+
+    def rendered_fields(self, ask: Ask, dag_id: str, run_id: str, page: str | None) -> Page[RenderedFields]:
+        """Ask for a page of the template fields of all task instances of one DAG run.
+
+        They have no order: where one page does not hold them all, a row may come twice, and another not at all.
+        """
+        parts = ("dags", dag_id, "dagRuns", run_id, "taskInstances")
+        return _by_offset(ask, parts, [], reading.rendered_fields_page, page)
 
 
 def _dataset_events(payload: object) -> Page[AssetUpdate]:

@@ -18,6 +18,7 @@ from dagster_airlift_core.model import (
     DagRun,
     ImportProblem,
     Page,
+    RenderedFields,
     Span,
     Task,
     TaskInstance,
@@ -79,6 +80,16 @@ class VersionTwo:
         query = [("task_id", task_id), *_keyset(page)]
         request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
         return ask(request, reading.task_instances_page)
+
+    def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
+        """Ask for the runs of a DAG that began to be last, the newest first."""
+        query = [("limit", str(limit)), ("order_by", "-id")]
+        return ask(get(API, "dags", dag_id, "dagRuns", query=query), reading.dag_runs_page)
+
+    def rendered_fields(self, ask: Ask, dag_id: str, run_id: str, page: str | None) -> Page[RenderedFields]:
+        """Ask for a page of the template fields of all task instances of one DAG run."""
+        request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=_keyset(page))
+        return ask(request, reading.rendered_fields_page)
 
     def due(self, instance: TaskInstance) -> datetime | None:
         """Tell when the DAG run of a task instance was due."""

@@ -15,6 +15,7 @@ class AssetWorld:
     """
 
     def __init__(self, now: datetime) -> None:
+        super().__init__()
         self.now = now
         self.assets: dict[str, dict[str, Any]] = {}
         self.asset_events: list[dict[str, Any]] = []

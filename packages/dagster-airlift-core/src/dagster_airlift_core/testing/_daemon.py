@@ -19,12 +19,12 @@ class SensorDaemon:
     """Ticks a sensor as Dagster's daemon does: events are stored one by one, the cursor last.
 
     Args:
-        defs: Definitions with exactly one sensor.
+        defs: Definitions with exactly one Airflow instance.
         instance: Where events are stored.
     """
 
     def __init__(self, defs: Definitions, instance: DagsterInstance) -> None:
-        (self.sensor,) = list(defs.sensors or ())
+        (self.sensor,) = (sensor for sensor in defs.sensors or () if sensor.name.endswith("__airflow_sensor"))
         self.instance = instance
         self.cursor: str | None = None
         self.said = ""

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from dagster_airlift_core.testing._assets import text_of
 from dagster_airlift_core.testing._lists import is_like, is_wanted, logical_date, matches, one, part
 from dagster_airlift_core.testing._server import Query, Reply
 from dagster_airlift_core.testing._v2 import TASK_STATES, Route
@@ -71,7 +72,8 @@ def _source(world: World, ids: list[str], _: Query) -> Reply:
 
 def _list_runs(world: World, ids: list[str], query: Query) -> Reply:
     rows = [row for (dag_id, _), row in world.runs.items() if ids[0] in ("~", dag_id) and matches(row, query)]
-    runs = [_run(row) for row in sorted(rows, key=lambda row: row.number)]
+    direction = -1 if one(query, "order_by", "id").startswith("-") else 1
+    runs = [_run(row) for row in sorted(rows, key=lambda row: direction * row.number)]
     known = {*_PAGE, *_TIMES, "order_by", "execution_date_gte", "execution_date_lte"}
     return _refusal(query, known) or _capped(world, "dag_runs", runs, query)
 
@@ -99,6 +101,30 @@ def _list_mapped(world: World, ids: list[str], query: Query) -> Reply:
     if not rows and not world.tasks[ids[0]][ids[2]]["is_mapped"]:
         return problem(404, f"Task id {ids[2]} is not mapped")
     return _refusal(query, {*_PAGE, *_TIMES, "order_by"}) or _uncapped(rows, query)
+
+
+def _log(world: World, ids: list[str], query: Query) -> Reply:
+    lines = world.log_of(ids, query)
+    if lines is None:
+        return problem(404, "TaskInstance not found")
+    # A token comes for ever; behind the end there is a pair without text.
+    stamped = [f"[{text_of(world.now)}] {{subprocess.py:106}} INFO - {line}" for line in lines]
+    text = "" if "token" in query else "\n".join(["*** Found local files:", *stamped])
+    refusal = _refusal(query, {"full_content", "map_index", "token"})
+    return refusal or Reply(200, {"content": str([("a-host", text)]), "continuation_token": "t"})
+
+
+def _list_xcoms(world: World, ids: list[str], query: Query) -> Reply:
+    rows = [{"key": key, "timestamp": text_of(world.now)} for key in world.xcoms_of(ids, query)]
+    return _refusal(query, {*_PAGE, "map_index", "xcom_key"}) or _capped(world, "xcom_entries", rows, query)
+
+
+def _xcom(world: World, ids: list[str], query: Query) -> Reply:
+    found = world.xcoms_of(ids, query)
+    if ids[-1] not in found:
+        return problem(404, "XCom entry not found")
+    refusal = _refusal(query, {"map_index", "deserialize", "stringify"})
+    return refusal or Reply(200, {"key": ids[-1], "value": found[ids[-1]]})
 
 
 def _refusal(query: Query, known: Iterable[str]) -> Reply | None:
@@ -171,5 +197,8 @@ ROUTES: list[tuple[str, Route]] = [
     (r"/dags/([^/]+)/tasks", _list_tasks),
     (r"/dags/([^/]+)/dagRuns", _list_runs),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances", _list_task_instances),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/logs/([^/]+)", _log),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/xcomEntries", _list_xcoms),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/xcomEntries/([^/]+)", _xcom),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/listMapped", _list_mapped),
 ]

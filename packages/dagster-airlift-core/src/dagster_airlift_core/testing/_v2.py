@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from dagster_airlift_core.testing._assets import text_of
 from dagster_airlift_core.testing._lists import is_like, is_wanted, is_within, matches, one, part
 from dagster_airlift_core.testing._server import Query, Reply
 from dagster_airlift_core.testing._world import Row, World
@@ -62,6 +63,9 @@ def _source(world: World, ids: list[str], _: Query) -> Reply:
 
 def _list_runs(world: World, ids: list[str], query: Query) -> Reply:
     rows = [row for (dag_id, _), row in world.runs.items() if ids[0] in ("~", dag_id)]
+    if query.get("order_by") == ["-id"] and "cursor" not in query:
+        newest = sorted((row for row in rows if matches(row, query)), key=lambda row: -row.number)
+        return _offset_page(world, "dag_runs", [row.payload for row in newest], query)
     return _keyset_page(world, "dag_runs", rows, query, lambda row: f"{row.number:08d}")
 
 
@@ -76,6 +80,29 @@ def _list_task_instances(world: World, ids: list[str], query: Query) -> Reply:
         if dag_id in ("~", key[0]) and run_id in ("~", key[1]) and (not wanted or key[2] in wanted)
     ]
     return _keyset_page(world, "task_instances", rows, query, lambda row: str(row.payload["id"]))
+
+
+def _log(world: World, ids: list[str], query: Query) -> Reply:
+    lines = world.log_of(ids, query)
+    if lines is None:
+        return Reply(404, {"detail": "TaskInstance not found"})
+    events = [{"timestamp": text_of(world.now), "level": "info", "event": line} for line in lines]
+    return Reply(
+        200,
+        {"content": [{"event": "::group::Log message source details"}, *events], "continuation_token": None},
+    )
+
+
+def _list_xcoms(world: World, ids: list[str], query: Query) -> Reply:
+    rows = [{"key": key, "timestamp": text_of(world.now)} for key in world.xcoms_of(ids, query)]
+    return _offset_page(world, "xcom_entries", rows, query)
+
+
+def _xcom(world: World, ids: list[str], query: Query) -> Reply:
+    found = world.xcoms_of(ids, query)
+    if ids[-1] not in found:
+        return Reply(404, {"detail": f"XCom entry with key: `{ids[-1]}` not found"})
+    return Reply(200, {"key": ids[-1], "value": found[ids[-1]]})
 
 
 def _is_owned(dag: dict[str, Any], query: Query) -> bool:
@@ -126,4 +153,7 @@ ROUTES: list[tuple[str, Route]] = [
     (r"/dags/([^/]+)/tasks", _list_tasks),
     (r"/dags/([^/]+)/dagRuns", _list_runs),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances", _list_task_instances),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/logs/([^/]+)", _log),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/xcomEntries", _list_xcoms),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/xcomEntries/([^/]+)", _xcom),
 ]

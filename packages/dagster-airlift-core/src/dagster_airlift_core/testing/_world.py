@@ -6,12 +6,11 @@ import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from dagster_airlift_core.testing._assets import AssetWorld, text_of
+from dagster_airlift_core.testing._leavings import Leavings, TaskKey
 from dagster_airlift_core.testing._server import Received
-
-TaskKey: TypeAlias = tuple[str, str, str, int]
 
 
 @dataclass
@@ -23,7 +22,7 @@ class Row:
     updated_at: datetime
 
 
-class World(AssetWorld):
+class World(AssetWorld, Leavings):
     """DAGs, their runs and task instances, and a clock that stands still until it is moved.
 
     Args:
@@ -96,12 +95,20 @@ class World(AssetWorld):
 
     def proxy_task(self, dag_id: str, task_id: str) -> None:
         """Make a task one that our provider has proxied."""
+        self.set_operator(dag_id, task_id, "airflow.providers.dagster.operators.dagster.DagsterProxyOperator")
+
+    def set_operator(self, dag_id: str, task_id: str, operator_class: str) -> None:
+        """Give a task another operator.
+
+        Args:
+            dag_id: DAG id.
+            task_id: Task id.
+            operator_class: Its class, with the module.
+        """
+        module, _, name = operator_class.rpartition(".")
         self.tasks[dag_id][task_id] |= {
-            "operator_name": "DagsterProxyOperator",
-            "class_ref": {
-                "module_path": "airflow.providers.dagster.operators.dagster",
-                "class_name": "DagsterProxyOperator",
-            },
+            "operator_name": name,
+            "class_ref": {"module_path": module, "class_name": name},
         }
 
     def add_import_error(self, file: str, stack_trace: str) -> None:
@@ -210,6 +217,7 @@ class World(AssetWorld):
         payload = self._new_try(key, int(old["max_tries"]) + 1)
         payload |= {"try_number": old["try_number"] + 1, "end_date": old["end_date"], "state": None}
         self.task_instances[key] = Row(0, payload, self.now)
+        self.xcoms.pop(key, None)
         self.set_run(dag_id, run_id, "running")
 
     def retry_task(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> None:
@@ -230,6 +238,20 @@ class World(AssetWorld):
     def edit_task(self, dag_id: str, run_id: str, task_id: str, **fields: object) -> None:
         """Change fields of the payload of a task instance that is not mapped, in whatever way."""
         self.task_instances[dag_id, run_id, task_id, -1].payload.update(fields)
+
+    def render_task(
+        self, dag_id: str, run_id: str, task_id: str, fields: Mapping[str, object], *, map_index: int = -1
+    ) -> None:
+        """Give a task instance the values of its template fields.
+
+        Args:
+            dag_id: DAG id.
+            run_id: DAG run id.
+            task_id: Task id.
+            fields: The values by name; none for an instance that has not begun.
+            map_index: Index of a mapped task instance.
+        """
+        self.task_instances[dag_id, run_id, task_id, map_index].payload["rendered_fields"] = dict(fields)
 
     def _new_try(self, key: TaskKey, max_tries: int) -> dict[str, Any]:
         dag_id, run_id, task_id, map_index = key

@@ -39,7 +39,9 @@ class FakeAssets:
         self.versions: dict[str, int] = {}
         self._process = uuid.uuid4().hex  # a Dagster that takes over a port is another one
 
-    def add(self, key: str, location: str, repository: str, *, is_executable: bool) -> Node:
+    def add(
+        self, key: str, location: str, repository: str, *, is_executable: bool, group: str = "default"
+    ) -> Node:
         """Define an asset, `a/b`."""
         path = key.split("/")
         node: Node = {
@@ -47,6 +49,7 @@ class FakeAssets:
             "isExecutable": is_executable,
             "repository": {"name": repository, "location": {"name": location}},
             "metadataEntries": [{}],
+            "groupName": group,
         }
         self.nodes[tuple(path)] = node
         return node
@@ -78,6 +81,7 @@ class FakeAssets:
                 **self._workspace(),
             },
             "AirflowRepositoryMappings": lambda v: {"repositoryOrError": self._repository(v["repository"])},
+            "AirflowGroup": lambda v: {"assetNodes": self._in_group(v["group"])},
             "AirflowMappedAssets": self._mapped,
             "AirflowPartitionAt": lambda v: {"assetNodes": [*map(self._around(v), self._named(v["keys"]))]},
             "AirflowPartitionKeys": lambda v: {"assetNodes": [*map(self._keys(v), self._named(v["keys"]))]},
@@ -106,6 +110,14 @@ class FakeAssets:
             if node["repository"]["name"] == selector["repositoryName"]
         ]
         return {"__typename": "Repository", "assetNodes": nodes}
+
+    def _in_group(self, selector: Mapping[str, str]) -> list[Node]:
+        return [
+            _cut(node, "assetKey", "isExecutable")
+            for node in self._of(selector["repositoryLocationName"])
+            if node["repository"]["name"] == selector["repositoryName"]
+            and node["groupName"] == selector["groupName"]
+        ]
 
     def _how(self, node: Node) -> FakePartitions:
         return self.partitions[tuple(node["assetKey"]["path"])]

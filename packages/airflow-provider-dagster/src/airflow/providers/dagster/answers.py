@@ -25,6 +25,7 @@ from airflow.providers.dagster.run_answers import message_of
 __all__ = [
     "parse_assets",
     "parse_dimensions",
+    "parse_executable",
     "parse_jobs",
     "parse_locations",
     "parse_mapping_index",
@@ -77,6 +78,11 @@ def parse_assets(
 ) -> tuple[MappedAsset, ...]:
     """Take the assets, and what decides their partition, out of the answer to MAPPED_ASSETS."""
     return tuple(_asset(node, partition) for node in data["assetNodes"])
+
+
+def parse_executable(data: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """Take the keys of the assets that Dagster can run out of the answer to GROUP."""
+    return tuple(_key(node) for node in data["assetNodes"] if node["isExecutable"])
 
 
 def parse_moments(data: Mapping[str, Any]) -> Mapping[tuple[str, ...], MomentInPartitions]:

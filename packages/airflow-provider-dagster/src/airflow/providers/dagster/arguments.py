@@ -10,7 +10,7 @@ from typing import cast
 
 from airflow.providers.dagster.exceptions import InvalidArgument
 
-__all__ = ["asset_keys_of", "moment_of", "run_config_of", "tags_of"]
+__all__ = ["asset_keys_of", "groups_of", "moment_of", "run_config_of", "tags_of"]
 
 _SHOWN = 80
 
@@ -71,10 +71,28 @@ def asset_keys_of(keys: object) -> set[tuple[str, ...]]:
     Raises:
         InvalidArgument: It is no list of keys.
     """
-    listed = _from_json(keys) if isinstance(keys, str) else keys
-    if not isinstance(listed, Sequence | set | frozenset) or isinstance(listed, str | bytes):
-        raise InvalidArgument(f"`asset_keys` is {_show(keys)}. Give a list, such as ['raw/orders'].")
-    return {_parts(key) for key in cast("Sequence[object]", listed)}
+    return {_parts(key) for key in _listed(keys, "asset_keys", "raw/orders")}
+
+
+def groups_of(groups: object) -> tuple[str, ...]:
+    """Take the names of asset groups: a list, or a text that a template has made of one.
+
+    Args:
+        groups: The names.
+
+    Returns:
+        Each name once.
+
+    Raises:
+        InvalidArgument: It is no list of texts.
+    """
+    names = tuple(dict.fromkeys(_listed(groups, "groups", "sales")))
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise InvalidArgument(
+                f"`groups` holds {_show(name)}. The name of a group is a text such as 'sales'."
+            )
+    return cast("tuple[str, ...]", names)
 
 
 def moment_of(value: object, name: str) -> float:
@@ -108,6 +126,13 @@ def _parts(key: object) -> tuple[str, ...]:
             f"`asset_keys` holds {_show(cast('object', key))}. A key is a text such as 'raw/orders', or a list of its parts."
         )
     return tuple(map(str, parts))
+
+
+def _listed(value: object, name: str, example: str) -> Sequence[object]:
+    listed = _from_json(value) if isinstance(value, str) else value
+    if not isinstance(listed, Sequence | set | frozenset) or isinstance(listed, str | bytes):
+        raise InvalidArgument(f"`{name}` is {_show(value)}. Give a list, such as [{example!r}].")
+    return tuple(cast("Sequence[object]", listed))
 
 
 def _from_json(text: str) -> object:

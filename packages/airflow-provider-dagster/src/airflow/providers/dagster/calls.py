@@ -23,6 +23,7 @@ __all__ = [
     "assets",
     "assets_and_runs",
     "events",
+    "executable_in_group",
     "jobs",
     "launch",
     "locations",
@@ -78,6 +79,16 @@ def assets_and_runs(
     variables = {**_assets_variables(keys, tags), **partition.variables, "withRuns": True}
     parse = partial(_assets_and_runs, partition=partition)
     return Call(graphql.MAPPED_ASSETS, variables, parse)
+
+
+def executable_in_group(repository: Repository, group: str) -> Call[tuple[tuple[str, ...], ...]]:
+    """Ask for the keys of what Dagster can run in an asset group of a repository."""
+    selector = {
+        "groupName": group,
+        "repositoryLocationName": repository.location,
+        "repositoryName": repository.name,
+    }
+    return Call(graphql.GROUP, {"group": selector}, answers.parse_executable)
 
 
 def partition_at(

@@ -11,6 +11,7 @@ from airflow.providers.dagster.model import Work
 __all__ = [
     "DOCUMENTS",
     "EVENTS",
+    "GROUP",
     "JOBS",
     "LAUNCH",
     "LOCATIONS",
@@ -72,8 +73,7 @@ REPOSITORY_MAPPINGS = """query AirflowRepositoryMappings($repository: Repository
 }"""
 
 MAPPED_ASSETS = """query AirflowMappedAssets(
-  $keys: [AssetKeyInput!]!, $withRuns: Boolean!, $filter: RunsFilter!, $limit: Int!
-  $withPartitions: Boolean!, $newestLimit: Int!
+  $keys: [AssetKeyInput!]!, $withRuns: Boolean!, $filter: RunsFilter!, $limit: Int!, $withPartitions: Boolean!, $newestLimit: Int!
   $atMoment: Boolean!, $before: String, $at: String, $after: String
   $span: Int!, $hours: String, $days: String, $months: String
   $nearKey: Boolean!, $near: String, $nearLimit: Int!
@@ -107,6 +107,10 @@ MAPPED_ASSETS = """query AirflowMappedAssets(
     }
     ... on Error { message }
   }
+}"""
+
+GROUP = """query AirflowGroup($group: AssetGroupSelector!) {
+  assetNodes(group: $group) { assetKey { path } isExecutable }
 }"""
 
 PARTITION_AT = """query AirflowPartitionAt(
@@ -221,10 +225,7 @@ MATERIALIZATIONS = """query AirflowMaterializations($key: AssetKeyInput!, $parti
     __typename
     ... on Asset {
       hasDefinitionOrRecord
-      assetMaterializations(partitions: $partitions, afterTimestampMillis: $after, limit: 1) {
-        runId
-        timestamp
-      }
+      assetMaterializations(partitions: $partitions, afterTimestampMillis: $after, limit: 1) { runId timestamp }
     }
     ... on AssetNotFoundError { message }
   }
@@ -256,7 +257,7 @@ TERMINATE = """mutation AirflowTerminate($runId: String!) {
 }"""
 
 DOCUMENTS = (
-    *(EVENTS, JOBS, LAUNCH, LOCATIONS, MAPPED_ASSETS, MAPPING_INDEX, MATERIALIZATIONS),
+    *(EVENTS, GROUP, JOBS, LAUNCH, LOCATIONS, MAPPED_ASSETS, MAPPING_INDEX, MATERIALIZATIONS),
     *(PARTITION_AT, PARTITION_DIMENSIONS, PARTITION_KEYS, REPOSITORY_MAPPINGS),
     *(RUN, RUNS, RUN_ASSETS, TERMINATE, VERSION),
 )

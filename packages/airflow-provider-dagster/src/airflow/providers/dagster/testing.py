@@ -142,9 +142,10 @@ class FakeDagster:
         partitions: FakePartitions | None = None,
         location: str = "defs",
         repository: str = "__repository__",
+        group: str = "default",
     ) -> None:
         """Define an asset, `a/b`, mapped to tasks, (Airflow instance, DAG id, task id), or DAGs, without the last."""
-        node = self.assets.add(key, location, repository, is_executable=is_executable)
+        node = self.assets.add(key, location, repository, is_executable=is_executable, group=group)
         names = (wire.INSTANCE_FIELD, wire.DAG_ID_FIELD, wire.TASK_ID_FIELD)
         of_tasks = [dict(zip(names, task, strict=True)) for task in tasks if len(task) == len(names)]
         of_dags = [dict(zip(names, task, strict=False)) for task in tasks if len(task) < len(names)]

@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (  # pyright: ignore[reportMissi
 )
 
 from airflow.providers.dagster import calls
-from airflow.providers.dagster.arguments import asset_keys_of, run_config_of, tags_of
+from airflow.providers.dagster.arguments import asset_keys_of, groups_of, run_config_of, tags_of
 from airflow.providers.dagster.asking_together import ask_together
 from airflow.providers.dagster.assets import MappedAsset
 from airflow.providers.dagster.client import DagsterClient
@@ -26,6 +26,7 @@ from airflow.providers.dagster.launching import Attempt
 from airflow.providers.dagster.lookup import Lookup
 from airflow.providers.dagster.mapping_cache import MappingCache
 from airflow.providers.dagster.model import Work
+from airflow.providers.dagster.named_assets import Groups, check_named
 from airflow.providers.dagster.operators.launch import (
     ASSET_KEYS_XCOM_KEY,
     RUN_IDS_XCOM_KEY,
@@ -120,11 +121,12 @@ class DagsterProxyOperator(DagsterLaunchOperator):
 
 
 class DagsterMaterializeAssetsOperator(DagsterLaunchOperator):
-    """Launches named assets in Dagster and waits for them: one run for each code location that has some.
+    """Launches assets in Dagster, by key or by group, and waits for them: one run for each code location that has some.
 
     Args:
         asset_keys: Keys of the assets, each as Dagster shows it, such as `raw/orders`, or as a list of its parts.
             (templated)
+        groups: Asset groups: all of their assets that Dagster can run. (templated)
         partition_key: The partition to run, where they are partitioned; otherwise that of the Airflow run. (templated)
         partition_source: Which moment of the DAG run names the partition, where nothing else does:
             `data_interval_start`, `data_interval_end`, `logical_date` or `run_after`.
@@ -135,13 +137,14 @@ class DagsterMaterializeAssetsOperator(DagsterLaunchOperator):
     """
 
     custom_operator_name = "DagsterMaterializeAssets"
-    template_fields = ("dagster_conn_id", "asset_keys", "partition_key", "run_config", "tags")
+    template_fields = ("dagster_conn_id", "asset_keys", "groups", "partition_key", "run_config", "tags")
     template_fields_renderers = {"run_config": "json", "tags": "json"}  # noqa: RUF012 - Airflow's name and type
 
     def __init__(
         self,
         *,
-        asset_keys: Sequence[str | Sequence[str]],
+        asset_keys: Sequence[str | Sequence[str]] = (),
+        groups: Sequence[str] = (),
         partition_key: str | None = None,
         partition_source: str = "data_interval_start",
         run_config: Mapping[str, object] | None = None,
@@ -150,6 +153,7 @@ class DagsterMaterializeAssetsOperator(DagsterLaunchOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.asset_keys = asset_keys
+        self.groups = groups
         self.partition_key = partition_key
         self.partition_source = partition_source
         self.run_config = run_config
@@ -169,11 +173,12 @@ class DagsterMaterializeAssetsOperator(DagsterLaunchOperator):
         Raises:
             DagsterError: See the tree in `airflow.providers.dagster.exceptions`.
         """
-        keys = asset_keys_of(self.asset_keys)
+        keys, groups = asset_keys_of(self.asset_keys), groups_of(self.groups)
         config, tags = run_config_of(self.run_config), tags_of(self.tags)
         choice = choose_partition(context, partition_key=self.partition_key, source=self.partition_source)
+        keys |= Groups(dagster, patience, self.log).keys(groups)
         assets = ask_together(dagster, patience, partial(calls.assets, sorted(keys)), choice.question)
-        _check_named(keys, assets)
+        check_named(keys, assets)
         check_use(assets, choice)
         check = PartitionCheck(dagster, patience)
         works = (_work(group, choice, check, config, tags) for group in by_place(assets))
@@ -274,21 +279,6 @@ def _work(
         tags={**(tags or {}), **partition_tags(assets, choice, check)},
         run_config=run_config or {},
     )
-
-
-def _check_named(keys: set[tuple[str, ...]], assets: Sequence[MappedAsset]) -> None:
-    missing = sorted("/".join(key) for key in keys - {asset.key for asset in assets})
-    if missing or not assets:
-        raise NothingToRun(
-            f"Dagster has no asset {', '.join(missing) or 'for an empty list of keys'}. Write keys as Dagster shows them, "
-            "and reload the code location if it is new."
-        )
-    external = [asset.name for asset in assets if not asset.is_executable]
-    if external:
-        raise NothingToRun(
-            f"Dagster cannot run {', '.join(external)}: it only knows that something else makes it. "
-            "Give it code in Dagster."
-        )
 
 
 def _no_job(name: str, location: str, found: Sequence[Work]) -> str:

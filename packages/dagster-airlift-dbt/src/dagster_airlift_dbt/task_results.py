@@ -1,0 +1,202 @@
+"""What tries of Airflow tasks did with dbt, from the best source there is; the core's sensor asks for it."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetChecksDefinition,
+    AssetKey,
+    AssetMaterialization,
+    AssetsDefinition,
+)
+
+from dagster_airlift_core import AirflowInstance, TaskHandle
+from dagster_airlift_core.model import SUCCESS, TaskInstance
+from dagster_airlift_core.results import TaskEvent
+from dagster_airlift_dbt.belonging import why_not_of
+from dagster_airlift_dbt.checks import DbtChecks
+from dagster_airlift_dbt.declared_checks import declared_checks
+from dagster_airlift_dbt.found import ResultSource
+from dagster_airlift_dbt.projects import TaskCommand
+from dagster_airlift_dbt.result_events import DbtEvents, dbt_events
+from dagster_airlift_dbt.run_results import RunResults
+from dagster_airlift_dbt.selection import DbtAssets
+
+Checks: TypeAlias = Literal["all", "failures", "none"]
+"""Which results of dbt's tests are recorded; with `failures`, also that a test passes again."""
+
+_BUILD_NOTHING = frozenset({"test", "freshness"})
+_SHOWN = 20
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DbtTaskResults:
+    """Tells what a try did, model by model and test by test.
+
+    Args:
+        sources: Where results may lie, the best one first.
+        checks: What the projects look like in Dagster.
+        commands: What the tasks run, as far as it is known.
+        testing: The tasks that run dbt and build nothing.
+        which: Which results of tests are recorded.
+        with_sql: Whether events show compiled SQL.
+    """
+
+    sources: Sequence[ResultSource]
+    checks: Sequence[DbtChecks]
+    commands: Sequence[TaskCommand]
+    testing: Collection[TaskHandle] = ()
+    which: Checks = "all"
+    with_sql: bool = False
+    # Whether a test has passed, and in which try: to be told of again when the same try is asked about again.
+    _passed_in: dict[AssetCheckKey, str] = field(default_factory=dict[AssetCheckKey, str], repr=False)
+
+    @property
+    def testing_tasks(self) -> Collection[TaskHandle]:
+        """The tasks whose tests are told of although no asset is mapped to them."""
+        return self.testing if self.sources and self.which != "none" else ()
+
+    def events_of(
+        self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[AssetKey]
+    ) -> Sequence[TaskEvent] | None:
+        """Return what a finished task did, None where no source knows; see `TaskResults` of the core.
+
+        Args:
+            airflow: The Airflow instance.
+            instances: The finished try; for a dynamically mapped task all of its instances.
+            keys: Keys of the assets that are mapped to the task.
+
+        Raises:
+            AirliftError: A source cannot be read now.
+        """
+        told = [self._told(airflow, instance) for instance in instances]
+        if all(runs is None for runs in told):
+            return None
+        runs = [run for each in told for run in each or ()]
+        made = [dbt_events(runs, checks, with_checks=self.which != "none", with_sql=self.with_sql)
+                for checks in self._checks_of(instances[0])]  # fmt: skip
+        events = [event for each in made for event in each.events]
+        self._tell(instances[0], _unknown(made))
+        ids = frozenset[str]().union(*(each.ids for each in made))
+        events += self._assumed(instances, runs, ids, keys) if None not in told else ()
+        # What builds nothing of its own, like a task that tests, or Cosmos' producer, tells of tests alone.
+        told_of = events if keys else [event for event in events if isinstance(event, AssetCheckEvaluation)]
+        return list(self._wanted(told_of, instances))
+
+    def declared_checks(self, executable: Sequence[AssetsDefinition]) -> Sequence[AssetChecksDefinition]:
+        """Declare the checks that Airflow evaluates: of all tests but those that Dagster can run.
+
+        Args:
+            executable: What Dagster can run, with the checks of its own.
+        """
+        if not self.sources or self.which == "none":
+            return []
+        others = {key for each in executable for key in each.check_keys}
+        return declared_checks(self.checks, self.commands, others)
+
+    def _told(self, airflow: AirflowInstance, instance: TaskInstance) -> Sequence[RunResults] | None:
+        """Ask the sources in turn for results of one try, until one has some that are its own."""
+        projects = [each.assets.project for each in self.checks]
+        for source in self.sources:
+            found = source.results_of(airflow, instance, projects)
+            notes = list(found.notes)
+            runs: list[RunResults] = []
+            for run in found.runs:
+                why_not = why_not_of(run, instance)
+                if why_not:
+                    notes.append(f"results of another run were left there: {why_not}")
+                else:
+                    runs.append(run)
+            self._tell(instance, notes)
+            if any(run.counts for run in runs):
+                return runs
+        return None
+
+    def _checks_of(self, instance: TaskInstance) -> Sequence[DbtChecks]:
+        """The projects that a task runs; all of them where that is not known."""
+        mine = {id(each.assets) for each in self._commands_of(instance)}
+        return [each for each in self.checks if id(each.assets) in mine] or self.checks
+
+    def _commands_of(self, instance: TaskInstance) -> Sequence[TaskCommand]:
+        return self._by_task.get(TaskHandle(instance.dag_id, instance.task_id), ())
+
+    @cached_property
+    def _by_task(self) -> Mapping[TaskHandle, Sequence[TaskCommand]]:
+        found: dict[TaskHandle, list[TaskCommand]] = {}
+        for each in self.commands:
+            found.setdefault(each.handle, []).append(each)
+        return found
+
+    def _assumed(
+        self,
+        instances: Sequence[TaskInstance],
+        runs: Sequence[RunResults],
+        ids: Collection[str],
+        keys: Collection[AssetKey],
+    ) -> Iterator[AssetMaterialization]:
+        """Take for built what a command of a successful task builds whose results another one has overwritten.
+
+        Where a command ran that the task is not known to run, nothing is assumed of what it did besides.
+        """
+        commands = self._commands_of(instances[0])
+        expected = Counter[str](each.command.command for each in commands)
+        there = Counter(run.command or "" for run in runs)
+        if there.keys() - expected.keys() - _BUILD_NOTHING or any(one.state != SUCCESS for one in instances):
+            return
+        for each in commands:
+            if there[each.command.command] >= expected[each.command.command]:
+                continue
+            for unique_id in sorted(each.ids - set(ids)):
+                if each.assets.is_asset(unique_id) and (key := each.assets.spec_of(unique_id).key) in keys:
+                    yield AssetMaterialization(asset_key=key, metadata={"unique_id": unique_id})
+
+    def _wanted(self, events: Sequence[TaskEvent], instances: Sequence[TaskInstance]) -> Iterator[TaskEvent]:
+        """Pass on what is about the assets there are, and of the tests what was asked for."""
+        tries = ",".join(one.id for one in instances)
+        for event in events:
+            if event.asset_key not in self._known:
+                continue
+            if self.which != "failures" or not isinstance(event, AssetCheckEvaluation):
+                yield event
+            elif not event.passed:
+                self._passed_in.pop(event.asset_check_key, None)
+                yield event
+            elif self._passed_in.setdefault(event.asset_check_key, tries) == tries:
+                yield event
+
+    @cached_property
+    def _known(self) -> frozenset[AssetKey]:
+        """The assets of the tasks, and the sources that they read."""
+        return frozenset(
+            each.assets.spec_of(unique_id).key
+            for each in self.commands
+            for asset in each.ids
+            if each.assets.is_asset(asset)
+            for unique_id in (asset, *_sources(each.assets, asset))
+        )
+
+    def _tell(self, instance: TaskInstance, notes: Sequence[str]) -> None:
+        if notes:
+            shown = "; ".join(notes[:_SHOWN])
+            more = f"; and {len(notes) - _SHOWN} more" if len(notes) > _SHOWN else ""
+            name = f"{instance.dag_id}.{instance.task_id} in the DAG run {instance.run_id!r}"
+            _log.warning("Of what dbt did in %s, this was passed over: %s%s.", name, shown, more)
+
+
+def _sources(assets: DbtAssets, unique_id: str) -> list[str]:
+    return [parent for parent in assets.project.upstream(unique_id) if not assets.is_asset(parent)]
+
+
+def _unknown(made: Sequence[DbtEvents]) -> list[str]:
+    """What none of the projects knows."""
+    first, *others = [each.unknown for each in made]
+    return [name for name in first if all(name in other for other in others)]
