@@ -148,11 +148,14 @@ class Observing:
         )
 
     def stored(self, key_prefix: str) -> int:
-        """Count the events of assets below a key, as fast as can be, for they are becoming more."""
+        """Count the materializations below a key, as fast as can be, for they are becoming more."""
         prefix = json.dumps(key_prefix.split("/"))[:-1]
         file = self._home / "history" / "runs" / "index.db"
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=60)) as connection:
-            counted = "SELECT count(*) FROM event_logs WHERE substr(asset_key, 1, ?) = ?"
+            counted = (
+                "SELECT count(*) FROM event_logs WHERE substr(asset_key, 1, ?) = ?"
+                " AND dagster_event_type = 'ASSET_MATERIALIZATION'"
+            )
             return connection.execute(counted, (len(prefix), prefix)).fetchone()[0]
 
     def ended_ticks(self) -> int:
