@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+import requests
 from sites.airflow_gate import AirflowGate
 from sites.airflow_two import BIN_VARIABLE, AirflowTwoSite
 from sites.observing import INSTANCES, TASKS, WIDE, Observing, Told, query
@@ -18,6 +20,8 @@ from peering_with_dbt.story.airflow_server import AirflowSite, DagRun
 from peering_with_dbt.story.errors import StoryError
 from peering_with_dbt.story.place import Place, fresh_place
 from peering_with_dbt.story.processes import Processes, Server
+
+Answer = TypeVar("Answer")
 
 DAGS = Path(__file__).parent / "sites" / "observed_dags.py"
 SECONDS = 180.0
@@ -42,12 +46,12 @@ class World:
 
     def run(self, dag_id: str) -> DagRun:
         """Return the one run of a DAG."""
-        (run,) = self.airflow.runs(dag_id)
+        (run,) = insist(lambda: self.airflow.runs(dag_id))
         return run
 
     def ended(self, *dag_ids: str) -> bool:
         """See whether each of these DAGs has a run, and all of them have ended."""
-        runs = [self.airflow.runs(dag_id) for dag_id in dag_ids]
+        runs = insist(lambda: [self.airflow.runs(dag_id) for dag_id in dag_ids])
         return all(runs) and {run.state for some in runs for run in some} <= {"success", "failed"}
 
     def is_told(self) -> bool:
@@ -66,18 +70,18 @@ class World:
         self.daemon = self.dagster.start_daemon()
 
 
-def insist(act: Callable[[], object]) -> None:
-    """Do something in Airflow, once more when its sqlite is locked just then."""
+def insist(act: Callable[[], Answer]) -> Answer:
+    """Do something in Airflow, once more when it is too busy to answer or its sqlite is locked just then."""
     for _ in range(10):
         try:
-            act()
+            return act()
+        except requests.Timeout:
+            continue
         except StoryError as error:
             if "Database error" not in str(error) and "locked" not in str(error):
                 raise
             time.sleep(2)
-        else:
-            return
-    raise AssertionError("Airflow's database was locked again and again")
+    raise AssertionError("Airflow was too busy again and again")
 
 
 @pytest.fixture(scope="module", params=["airflow 3", "airflow 2"])
