@@ -28,7 +28,7 @@ def test_a_missing_manifest_is_named_with_its_remedy(tmp_path: Path) -> None:
     with pytest.raises(
         DbtManifestError, match=r"no dbt manifest at '.*manifest.json'\. Write it with `dbt parse`"
     ):
-        DbtOnAirflow(manifest=path, tasks={}).defs()
+        DbtOnAirflow(manifest=path, tasks={"etl": {"seed": DbtCommand("seed")}}).defs()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_is_no_manifest_is_named(tmp_path: Path, content: str, message: str
     path.write_text(content)
 
     with pytest.raises(DbtManifestError, match=message):
-        DbtOnAirflow(manifest=path, tasks={}).defs()
+        DbtOnAirflow(manifest=path, tasks={"etl": {"seed": DbtCommand("seed")}}).defs()
 
 
 def test_a_manifest_is_read_anew_each_time(tmp_path: Path, manifest: Path, books: DbtOnAirflow) -> None:
