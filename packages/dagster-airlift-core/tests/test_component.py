@@ -31,6 +31,9 @@ filter: {airflow_tags: [a], owners: [airflow], paused: false}
 default_sensor_status: STOPPED
 task_assets: true
 partition_source: run_after
+mapped_tasks: each
+trigger_dags: [etl]
+run_timeline: true
 """
 
 
@@ -51,6 +54,9 @@ def test_yaml_says_the_same_as_the_arguments() -> None:
     assert read.default_sensor_status == "STOPPED"
     assert read.task_assets
     assert read.partition_source == "run_after"
+    assert read.mapped_tasks == "each"
+    assert read.trigger_dags == ["etl"]
+    assert read.run_timeline
 
 
 def test_the_way_to_airflow_can_stand_in_yaml() -> None:
@@ -65,6 +71,11 @@ def test_the_way_to_airflow_can_stand_in_yaml() -> None:
         allow_http=True,
         connections=4,
     )
+
+
+def test_a_certificate_without_its_key_is_refused() -> None:
+    with pytest.raises(Exception, match="Give two files"):
+        component(NOBODY, "http: {client_certificate: [a.pem]}")
 
 
 def test_a_refresh_goes_the_way_that_stands_in_yaml(fake: FakeAirflow, tmp_path: Path) -> None:

@@ -244,7 +244,7 @@ def test_everything_else_in_your_definitions_stays(airflow: AirflowInstance) -> 
     defs = build_defs_from_airflow_instance(airflow_instance=airflow, defs=mine)
 
     dg.Definitions.validate_loadable(defs)
-    assert defs.jobs == [job]
+    assert job in (defs.jobs or ())
     assert len(list(defs.schedules or ())) == 1
     assert fine in (defs.asset_checks or ())
     assert (defs.resources or {})["warehouse"] == "duckdb"

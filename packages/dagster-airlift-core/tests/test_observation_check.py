@@ -12,8 +12,8 @@ from dagster_airlift_core import AirflowInstance, assets_with_task_mappings, bui
 from dagster_airlift_core.cursor import Cursor
 from dagster_airlift_core.model import DagRun
 from dagster_airlift_core.observation_check import LATE_AFTER, observation_verdict
+from dagster_airlift_core.observed import Observed
 from dagster_airlift_core.partitions import Partitions
-from dagster_airlift_core.scan import Observed
 from dagster_airlift_core.testing import FakeAirflow
 
 KEY = dg.AssetCheckKey(dg.AssetKey(["prod", "instance"]), "airflow_observed")

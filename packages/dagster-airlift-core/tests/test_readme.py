@@ -10,6 +10,7 @@ import yaml
 
 from dagster_airlift_core import AirflowInstanceComponent
 from dagster_airlift_core.component_fields import AssetBelow, NewAsset
+from dagster_airlift_core.history_job import HistoryConfig
 from dagster_airlift_core.testing import FakeAirflow
 
 README = Path(__file__).parents[1] / "README.md"
@@ -25,7 +26,7 @@ def test_the_lines_of_the_readme_peer_and_map(fake: FakeAirflow, monkeypatch: py
         exec(block.replace("https://airflow.example.com", fake.url), names)
 
     keys = {spec.key.to_user_string() for spec in names["defs"].resolve_all_asset_specs()}
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     assert isinstance(names["defs"], dg.Definitions)
     assert keys == {"prod/instance", "prod/dag/etl", "raw", "orders", "lines", "dashboard"}
 
@@ -33,9 +34,10 @@ def test_the_lines_of_the_readme_peer_and_map(fake: FakeAirflow, monkeypatch: py
 def test_the_yaml_of_the_readme_is_one_of_the_component(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("WEBSERVER_URL", "http://127.0.0.1:9"), ("USERNAME", "u"), ("PASSWORD", "p")):
         monkeypatch.setenv(f"AIRFLOW_{name}", value)
-    (block,) = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
+    block, config = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
 
     read = AirflowInstanceComponent.resolve_from_yaml(yaml.safe_dump(yaml.safe_load(block)["attributes"]))
 
     found = [of_task.assets for mapping in read.mappings or () for of_task in mapping.task_mappings or ()]
+    assert HistoryConfig(**yaml.safe_load(config)["ops"]["prod__airflow_history_import"]["config"]).days == 90
     assert found == [[NewAsset(dg.AssetSpec("raw")), AssetBelow(dg.AssetKey("orders"))]]

@@ -10,7 +10,8 @@ from dagster_airlift_core import AirflowInstance, TaskHandle
 from dagster_airlift_core.cursor import Cursor
 from dagster_airlift_core.event_log import DagRunId, Identity
 from dagster_airlift_core.mapping import AssetMapping
-from dagster_airlift_core.scan import Observed, Tick
+from dagster_airlift_core.observed import Observed
+from dagster_airlift_core.scan import Tick
 from dagster_airlift_core.testing import FakeAirflow
 
 KEY = dg.AssetKey("raw")
@@ -34,6 +35,7 @@ class Events:
 
     def __init__(self) -> None:
         self.ids: list[str] = []
+        self.awaited_keys: frozenset[dg.AssetKey] = frozenset()
 
     def stored(self, wanted: Collection[Identity]) -> frozenset[Identity]:
         return frozenset((key, event_id) for key, event_id in wanted if event_id in self.ids)
@@ -44,6 +46,9 @@ class Events:
 
     def latest(self, _: object) -> Mapping[dg.AssetCheckKey, dg.AssetCheckEvaluation]:
         return {}
+
+    def awaited(self, _: str) -> frozenset[dg.AssetKey]:
+        return self.awaited_keys
 
     def launched(self, _: Collection[str], *, failed: bool) -> frozenset[str]:
         assert not failed
@@ -141,3 +146,24 @@ def test_a_mapped_task_that_does_not_fit_in_a_tick_goes_on_in_the_next(
     assert len(observed.events) == 1000
     assert observed.cursor.recent
     assert observed.cursor.recent.after is None
+
+
+class Both:
+    """Tells of the key and of another one, whatever it is asked for."""
+
+    def events_of(self, *_: object) -> list[dg.AssetMaterialization]:
+        return [dg.AssetMaterialization(KEY), dg.AssetMaterialization("other")]
+
+
+def test_what_a_dagster_run_will_record_is_not_told_by_results_either(
+    fake: FakeAirflow, airflow: AirflowInstance
+) -> None:
+    other = dg.AssetKey("other")
+    mapping = AssetMapping({TaskHandle("etl", "extract"): (KEY, other)}, {})
+    events = Events()
+    events.awaited_keys = frozenset({KEY})
+    fake.set_task("etl", "r1", "extract")
+
+    tick = Tick(airflow, mapping, {KEY: 0, other: 1}, events, LOG, results=Both())
+
+    assert [event.asset_key for event in tick.observe(Cursor("prod")).events] == [other]

@@ -200,14 +200,14 @@ def test_an_outage_of_a_week_loses_nothing(fake: FakeAirflow, daemon: SensorDaem
 
 
 def test_no_page_is_begun_once_there_are_500_events(fake: FakeAirflow, daemon: SensorDaemon) -> None:
-    fake.page_cap = 7
+    fake.page_cap = 70
     for number in range(530):
         fake.set_task("etl", f"r{number:03}", "extract")
         fake.set_task("etl", f"r{number:03}", "unmapped")
 
     counts = [len(daemon.tick()) for _ in range(4)]
 
-    assert counts == [501, 29, 0, 0]
+    assert counts == [525, 5, 0, 0]
 
 
 def test_a_crash_before_the_cursor_repeats_nothing(fake: FakeAirflow, daemon: SensorDaemon) -> None:

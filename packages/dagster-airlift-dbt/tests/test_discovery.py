@@ -402,6 +402,23 @@ def test_what_a_task_ran_is_kept_once_its_runs_are_gone_and_once_dagster_runs_it
     assert found == {"etl.a": ("certain", ["orders"]), "etl.b": ("certain", ["revenue"])}
 
 
+def test_a_bash_function_that_runs_now_is_what_it_was(three: FakeAirflow, tmp_path: Path) -> None:
+    add(three, "etl", a="dbt run -s orders", b="dbt seed")
+    state = tmp_path / "state"
+    DbtOnAirflow(manifest=SHOP, airflow=at(three), state_path=state).report()
+    three.add_dag("etl", {"a": [], "b": [], "c": []})
+    for task_id in ("a", "c"):
+        ran(three, "etl", task_id, {"bash_command": "DYNAMIC (set during execution)"}, "r2")
+
+    found = rows(DbtOnAirflow(manifest=SHOP, airflow=at(three), state_path=state))
+
+    assert found == {
+        "etl.a": ("certain", ["orders"]),
+        "etl.b": ("certain", ["raw_orders"]),
+        "etl.c": ("unknown", []),
+    }
+
+
 def test_a_dag_that_cannot_be_read_keeps_what_was_known_and_is_named(
     three: FakeAirflow, tmp_path: Path
 ) -> None:

@@ -3,6 +3,8 @@
 from dagster_airlift_core.auth import AirflowAuthBackend, AirflowTokenAuthBackend
 from dagster_airlift_core.basic_auth import AirflowBasicAuthBackend
 from dagster_airlift_core.component import AirflowInstanceComponent
+from dagster_airlift_core.dag_run_request import DagRunRequest
+from dagster_airlift_core.dag_trigger import DagTrigger
 from dagster_airlift_core.definitions import build_defs_from_airflow_instance, load_airflow_dag_asset_specs
 from dagster_airlift_core.errors import (
     AirflowApiError,
@@ -26,6 +28,7 @@ from dagster_airlift_core.model import AirflowAsset, Dag, DagRun, TaskInstance
 from dagster_airlift_core.results import TaskEvent, TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot, SnapshotError
 from dagster_airlift_core.transforming import AirflowDefinitionsData, AssetEvent, EventTransformerFn
+from dagster_airlift_core.triggering import dag_triggering_assets
 
 __all__ = [
     "AirflowApiError",
@@ -47,6 +50,8 @@ __all__ = [
     "Dag",
     "DagHandle",
     "DagRun",
+    "DagRunRequest",
+    "DagTrigger",
     "EventTransformerFn",
     "HttpOptions",
     "MappingError",
@@ -59,5 +64,6 @@ __all__ = [
     "assets_with_multiple_task_mappings",
     "assets_with_task_mappings",
     "build_defs_from_airflow_instance",
+    "dag_triggering_assets",
     "load_airflow_dag_asset_specs",
 ]

@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from traceback import extract_tb
 
 from dagster_airlift_core._dialect import V1, V2, Dialect, UnknownPage, reading, refusals
 from dagster_airlift_core._dialect.port import Value
+from dagster_airlift_core._places import place_of
 from dagster_airlift_core._transport import Answer, Request, Transport, WebPage
 from dagster_airlift_core.auth import AirflowAuthBackend, NoToken
 from dagster_airlift_core.errors import (
@@ -242,7 +241,7 @@ class Conversation:
             # Without its text and its cause: they may hold what the function was about to return.
             message = (
                 f"There are no credentials for {self._where}: {type(error).__name__} was raised in "
-                f"{_place_of(error)}. Call that by itself to see all of it; here it could show a secret."
+                f"{place_of(error)}. Call that by itself to see all of it; here it could show a secret."
             )
             raise AirflowUnauthorized(message, method="GET", url=self._transport.base_url) from None
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
@@ -268,16 +267,20 @@ class Conversation:
             is_login = request.method == "POST"
             remedy = "Check username and password." if is_login else "They may have expired or been revoked."
             return AirflowUnauthorized, "does not accept the credentials", remedy
+        deed = "read" if request.method == "GET" else "do"
         if status == _FORBIDDEN and self.speaks_v1:
-            what = "does not accept the credentials, or does not let this user read that"
+            what = f"does not accept the credentials, or does not let this user {deed} that"
             return AirflowUnauthorized, what, f"Check them. {refusals.missing_right(request)}"
         if status == _FORBIDDEN:
-            return AirflowUnauthorized, "does not let this user read that", refusals.missing_right(request)
+            return AirflowUnauthorized, f"does not let this user {deed} that", refusals.missing_right(request)
         if status == _NOT_FOUND:
             return AirflowNotFound, "does not have that", "Look for what was renamed or deleted in Airflow."
         if status == _TOO_LARGE:
             return AirflowApiError, "has too much to say at once", "Raise the limit of the proxy before it."
-        return AirflowApiError, "does not understand the request", "Check that it is an Airflow 2.11 or 3.3."
+        is_read = request.method == "GET"
+        what = "does not understand the request" if is_read else "refuses that"
+        remedy = "Check that it is an Airflow 2.11 or 3.3." if is_read else "Change what is asked for."
+        return AirflowApiError, what, remedy
 
     def _read(self, read: Callable[[object], Value], answer: Answer) -> Value:
         try:
@@ -290,11 +293,3 @@ class Conversation:
                 url=answer.url,
                 status=answer.status,
             ) from error
-
-
-def _place_of(error: Exception) -> str:
-    """Name the function in which an error left our own code, with its file and line."""
-    frames = extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
-    frame = (theirs or frames)[0 if theirs else -1]
-    return f"{frame.name} ({Path(frame.filename).name}, line {frame.lineno})"

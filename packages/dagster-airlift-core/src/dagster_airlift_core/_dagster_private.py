@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeAlias
 
 import sqlalchemy as db
 from dagster import (
@@ -12,10 +13,15 @@ from dagster import (
     AssetDep,
     AssetKey,
     AssetSpec,
+    DagsterEvent,
+    DagsterEventType,
     DagsterInstance,
+    DagsterRun,
     Definitions,
+    JobDefinition,
     JsonMetadataValue,
     MetadataValue,
+    SensorEvaluationContext,
     TimeWindowPartitionsDefinition,
 )
 
@@ -25,15 +31,20 @@ from dagster._core.definitions.definitions_load_context import (  # noqa: TID251
     DefinitionsLoadType,
 )
 
+# Runs that Dagster did not launch: what failed, and where their job is defined.
+from dagster._core.events import JobFailureData  # noqa: TID251
+from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin  # noqa: TID251
+
 # Where the tags of events are stored: see `stored_events`.
 from dagster._core.storage.event_log.schema import AssetEventTagsTable  # noqa: TID251
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: TID251
 
-# What the metadata values of Dagster are made with: see `json_metadata`.
+# What definitions and metadata values of Dagster are made with: see `with_assets` and `json_metadata`.
 from dagster_shared.record import replace
 
 from dagster_airlift_core.batches import batches
 
+Repository: TypeAlias = RemoteRepositoryOrigin
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
 DIMENSION_TAG_PREFIX = "dagster/partition/"
@@ -99,6 +110,23 @@ def latest_evaluations(
     return {check: one for check, one in evaluations.items() if isinstance(one, AssetCheckEvaluation)}
 
 
+def with_assets(defs: Definitions, assets: Iterable[Any]) -> Definitions:
+    """Return the definitions with these assets instead; everything else in them stays."""
+    return replace(defs, assets=list(assets))
+
+
+def tag_run(instance: DagsterInstance, run_id: str, tags: Mapping[str, str]) -> None:
+    """Tag a run that has begun: `add_run_tags` is a method of the public `DagsterInstance` without the public mark."""
+    instance.add_run_tags(run_id, tags)
+
+
+def planned(instance: DagsterInstance, run_id: str) -> frozenset[AssetKey]:
+    """Return the assets that a run is to materialize; a run itself does not hold them when it runs a whole job."""
+    logs = instance.all_logs(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    keys = [entry.dagster_event.asset_key for entry in logs if entry.dagster_event]
+    return frozenset(key for key in keys if key)
+
+
 def last_evaluation(instance: DagsterInstance, check: AssetCheckKey) -> AssetCheckEvaluation | None:
     """Return the latest evaluation of a check, and not that one of it is under way; only the storage has a history."""
     cursor: int | None = None
@@ -160,6 +188,38 @@ def map_specs(defs: Definitions, change: Callable[[AssetSpec], AssetSpec]) -> De
     The public `Definitions.map_asset_specs` raises when there is a single `SourceAsset` among them.
     """
     return defs.permissive_map_resolved_asset_specs(func=change, selection=None)
+
+
+def external_job(name: str, keys: Iterable[AssetKey], tags: Mapping[str, str]) -> JobDefinition:
+    """Return a job that Dagster shows and does not run: nothing public makes one of asset keys alone."""
+    return JobDefinition.for_external_job(list(keys), name, tags=tags)
+
+
+def repository_of(context: SensorEvaluationContext) -> Repository | None:
+    """Return where the sensor of a tick is defined, without which Dagster's timeline does not find a run."""
+    if context.code_location_origin is None or context.repository_name is None:
+        return None
+    return RemoteRepositoryOrigin(context.code_location_origin, context.repository_name)
+
+
+def repository_of_run(run: DagsterRun) -> Repository | None:
+    """Return where the job of a run is defined."""
+    return run.remote_job_origin.repository_origin if run.remote_job_origin else None
+
+
+def add_ended_run(
+    instance: DagsterInstance, run: DagsterRun, began_at: datetime, repository: Repository | None
+) -> None:
+    """Store a run that Dagster did not launch; public is only to launch one."""
+    origin = RemoteJobOrigin(repository, run.job_name) if repository else None
+    instance.run_storage.add_historical_run(run._replace(remote_job_origin=origin), began_at)  # pyright: ignore[reportPrivateUsage]
+
+
+def report_at(instance: DagsterInstance, event: DagsterEvent, run_id: str, at: datetime) -> None:
+    """Store an event of a run as one of another moment; public are only asset events, of this moment."""
+    if event.is_run_failure:
+        event = event._replace(event_specific_data=JobFailureData(error=None))  # pyright: ignore[reportPrivateUsage]
+    instance.report_dagster_event(event, run_id=run_id, timestamp=at.timestamp())
 
 
 _EMPTY_JSON = MetadataValue.json({})

@@ -23,6 +23,8 @@ TOTAL_SECONDS = 25.0
 """No retry begins, and no answer is read on, after this long."""
 MAX_BYTES = 16 * 1024 * 1024
 ATTEMPTS = 3
+_SENT_AGAIN = frozenset({"GET", "PATCH"})
+"""Two of these do what one does."""
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _CHUNK = 64 * 1024
 _TOO_MANY = 429
@@ -58,9 +60,9 @@ class HttpClient:
         self._clock = clock
 
     def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        """Return the JSON answer of any status but those that say "later"; only GET is sent again."""
+        """Return the JSON answer of any status but those that say "later"; GET and PATCH are sent again."""
         deadline = self._clock() + TOTAL_SECONDS
-        attempts = ATTEMPTS if request.method == "GET" else 1
+        attempts = ATTEMPTS if request.method in _SENT_AGAIN else 1
         attempt = 0
         while True:
             attempt += 1

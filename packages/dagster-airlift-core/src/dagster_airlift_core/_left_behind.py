@@ -64,7 +64,7 @@ class LeftBehind:
         return page.rows
 
     def xcom(self, instance: TaskInstance, key: str) -> object | None:
-        """Return the value of an XCom, None where there is none; it may be JSON in a text.
+        """Return the value of an XCom, None where there is none; of Airflow 3 it is a text with the JSON of it.
 
         Args:
             instance: The task instance.

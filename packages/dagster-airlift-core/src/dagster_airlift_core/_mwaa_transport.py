@@ -61,6 +61,7 @@ class MwaaTransport:
                 Path=unquote("/" + "/".join(request.path.split("/")[_API_PARTS:])),
                 Method=request.method,
                 QueryParameters=_query(request),
+                **({} if request.body is None else {"Body": request.body}),
             )
         except self._errors.ClientError as error:
             return self._refused(request, error.response)

@@ -18,7 +18,7 @@ class Request:
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
-    body: Mapping[str, str] | None = None
+    body: Mapping[str, object] | None = None
 
     @property
     def limit(self) -> int | None:
@@ -65,7 +65,7 @@ class Transport(Protocol):
         ...
 
     def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        """Return the JSON answer of any status but those that say "later"; only GET is sent again.
+        """Return the JSON answer of any status but those that say "later"; GET and PATCH are sent again.
 
         Args:
             request: The request.

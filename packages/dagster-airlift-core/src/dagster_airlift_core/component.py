@@ -24,6 +24,7 @@ from dagster.components import (
     scaffold_with,
 )
 
+from dagster_airlift_core.choices import Choices
 from dagster_airlift_core.component_auth import ResolvedAirflowAuth
 from dagster_airlift_core.component_fields import (
     AirflowDagMapping,
@@ -32,13 +33,14 @@ from dagster_airlift_core.component_fields import (
     with_mappings,
 )
 from dagster_airlift_core.component_scaffolding import AirflowInstanceScaffolder
+from dagster_airlift_core.composition import peered
+from dagster_airlift_core.dag_trigger import triggers_of
 from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.filters import EVERYTHING
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.partitions import PartitionSource
-from dagster_airlift_core.peering import Choices, peered
 from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.snapshot import SnapshotError
 from dagster_airlift_core.snapshot_file import SnapshotFile
@@ -67,6 +69,9 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
         task_assets: Whether each task is an asset as well.
         partition_source: Which moment of a DAG run names the partition of partitioned assets.
+        mapped_tasks: Whether a dynamically mapped task is told of once, or each of its instances.
+        trigger_dags: Ids of the DAGs whose assets can be materialized from Dagster, by a run of the DAG.
+        run_timeline: Whether each DAG is a job as well, and each DAG run that ended a run of it.
         defs_state: Where the state is kept.
     """
 
@@ -80,6 +85,9 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
     default_sensor_status: Literal["RUNNING", "STOPPED"] = "RUNNING"
     task_assets: bool = False
     partition_source: PartitionSource = "data_interval_start"
+    mapped_tasks: Literal["once", "each"] = "once"
+    trigger_dags: Sequence[str] = ()
+    run_timeline: bool = False
     defs_state: ResolvedDefsStateConfig = field(default_factory=DefsStateConfigArgs.local_filesystem)
 
     def __post_init__(self) -> None:
@@ -147,6 +155,9 @@ class AirflowInstanceComponent(StateBackedComponent, Resolvable):
             default_sensor_status=DefaultSensorStatus(self.default_sensor_status),
             task_assets=self.task_assets,
             partition_source=self.partition_source,
+            mapped_tasks=self.mapped_tasks,
+            triggers=triggers_of(self.trigger_dags),
+            run_timeline=self.run_timeline,
         )
         return peered(self._airflow, yours, loaded, choices)
 

@@ -62,7 +62,7 @@ class AirflowHttpModel(Model):
     """How HTTP reaches Airflow, as in `HttpOptions`."""
 
     verify: bool | str = True
-    client_certificate: tuple[str, str] | None = None
+    client_certificate: Sequence[str] | None = None  # not a tuple, of whose schema Dagster knows nothing
     proxy: str | None = None
     headers: Mapping[str, str] = Field(default_factory=dict[str, str])
     allow_http: bool = False
@@ -80,7 +80,15 @@ def resolve_http(context: ResolutionContext, model: AirflowHttpModel) -> HttpOpt
     """
     fields: dict[str, Any] = context.resolve_value(model.model_dump(), as_type=dict)
     certificate = fields.pop("client_certificate")
-    return HttpOptions(**fields, client_certificate=certificate and tuple(certificate))
+    return HttpOptions(**fields, client_certificate=_pair(certificate))
+
+
+def _pair(certificate: Sequence[str] | None) -> tuple[str, str] | None:
+    if certificate is None:
+        return None
+    if len(certificate) != 2:  # noqa: PLR2004 - a certificate and its key
+        raise ValueError(f"client_certificate is {certificate!r}. Give two files: [certificate, key].")
+    return certificate[0], certificate[1]
 
 
 ResolvedHttpOptions: TypeAlias = Annotated[

@@ -227,6 +227,7 @@ def _scan_json(scan: Scan | None) -> Mapping[str, object] | None:
     return {
         "since": _text(scan.window.since),
         "run_after": _text(scan.window.run_after),
+        **({"until": _text(scan.window.until)} if scan.window.until else {}),
         "as_of": _text(scan.as_of),
         "stream": scan.stream,
         "page": scan.page,
@@ -241,7 +242,7 @@ def _scan(fields: Any) -> Scan | None:  # noqa: ANN401 - JSON of a cursor, check
     stream: object = fields["stream"]
     if stream not in STREAMS:
         raise ValueError(f"stream is {stream!r}")
-    window = Window(_known(fields["since"]), _instant(fields["run_after"]))
+    window = Window(_known(fields["since"]), _instant(fields["run_after"]), _instant(fields.get("until")))
     scan = Scan(window, _known(fields["as_of"]), stream)
     order = _optional(fields["order"]) or ""
     return replace(scan, page=_optional(fields["page"]), after=_optional(fields["after"]), order=order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,9 @@ from dagster import AssetKey, AssetSpec, DefaultSensorStatus, Definitions
 
 from dagster_airlift_core._dagster_private import map_specs
 from dagster_airlift_core.assets import Source
+from dagster_airlift_core.choices import Choices
+from dagster_airlift_core.composition import peered
+from dagster_airlift_core.dag_trigger import DagTrigger, triggers_of
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.loading import Loaded, load
@@ -18,7 +21,7 @@ from dagster_airlift_core.mappable import MappableAsset
 from dagster_airlift_core.mapping import claimed
 from dagster_airlift_core.model import AirflowAsset, Dag
 from dagster_airlift_core.partitions import PartitionKeyFn, PartitionSource
-from dagster_airlift_core.peering import Choices, Peer, peered, specs_of
+from dagster_airlift_core.peering import Peer, specs_of
 from dagster_airlift_core.reading import Reading
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot
@@ -38,6 +41,8 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
     snapshot_path: str | Path | None = None,
     task_assets: bool = False,
     airflow_asset_key_fn: Callable[[AirflowAsset], AssetKey] | None = None,
+    trigger_dags: Iterable[str] | Mapping[str, DagTrigger] = (),
+    run_timeline: bool = False,
     partition_source: PartitionSource = "data_interval_start",
     partition_key_fn: PartitionKeyFn | None = None,
     mapped_tasks: Literal["once", "each"] = "once",
@@ -72,6 +77,10 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         airflow_asset_key_fn: Chooses the key of an asset of Airflow (a dataset, in Airflow 2); by
             default its whole URI, below the name of the instance. With the key of an asset of yours, that
             one is mapped to the tasks that produce it.
+        trigger_dags: DAG ids, or for each DAG id how it is run. Their DAG assets, and the specs that are mapped to
+            no other DAG, can be materialized from Dagster: that triggers a run of the DAG and follows it. This
+            needs the role User in Airflow.
+        run_timeline: Whether each DAG is a job as well, and each DAG run that ended a run of it, at Airflow's times.
         partition_source: Which moment of a DAG run names the partition of partitioned assets, where Airflow's own
             partition key does not: `data_interval_start`, `data_interval_end`, `logical_date` or `run_after`. The
             one that `proxying_to_dagster` is given, so that proxied and observed tasks agree.
@@ -99,6 +108,8 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         default_sensor_status=default_sensor_status or DefaultSensorStatus.RUNNING,
         task_assets=task_assets,
         airflow_asset_key_fn=airflow_asset_key_fn,
+        triggers=triggers_of(trigger_dags),
+        run_timeline=run_timeline,
         partition_source=partition_source,
         partition_key_fn=partition_key_fn,
         mapped_tasks=mapped_tasks,

@@ -18,6 +18,7 @@ from dagster import (
 
 from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.batches import batches
+from dagster_airlift_core.run_names import dagster_run_of
 from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, LAUNCH_KEY_TAG, RUN_ID_TAG
 
 Identity: TypeAlias = tuple[AssetKey, str]
@@ -48,6 +49,10 @@ class EventLog(Protocol):
 
     def latest(self, checks: Collection[AssetCheckKey]) -> Mapping[AssetCheckKey, AssetCheckEvaluation]:
         """Return the latest evaluation of each check that has one."""
+        ...
+
+    def awaited(self, dag_run_id: str) -> frozenset[AssetKey]:
+        """Return the assets that a Dagster run will record itself: one that triggered the DAG run and goes on."""
         ...
 
 
@@ -93,3 +98,13 @@ class DagsterEventLog:
     def latest(self, checks: Collection[AssetCheckKey]) -> Mapping[AssetCheckKey, AssetCheckEvaluation]:
         """Return the latest evaluation of each check that has one."""
         return _dagster_private.latest_evaluations(self.instance, list(checks))
+
+    def awaited(self, dag_run_id: str) -> frozenset[AssetKey]:
+        """Return the assets that a Dagster run will record itself: one that triggered the DAG run and goes on."""
+        run_id = dagster_run_of(dag_run_id)
+        run = self.instance.get_run_by_id(run_id) if run_id else None
+        return (
+            frozenset()
+            if run is None or run.is_finished
+            else _dagster_private.planned(self.instance, run.run_id)
+        )

@@ -17,10 +17,8 @@ from dagster_airlift_core._outage import Outage, ask_each
 from dagster_airlift_core._reaching import transport_of
 from dagster_airlift_core._runs_due import RunsDue
 from dagster_airlift_core.auth import AirflowAuthBackend
-from dagster_airlift_core.errors import (
-    AirflowApiError,
-    AirflowUnreachable,
-)
+from dagster_airlift_core.dag_runs import DagRuns
+from dagster_airlift_core.errors import AirflowApiError, AirflowUnreachable
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.handles import instance_name
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
@@ -37,21 +35,18 @@ from dagster_airlift_core.model import (
     Window,
 )
 
-TASKS_WITHIN = 90.0
-"""Seconds; a code location that takes more than 180 to load is given up by Dagster."""
+TASKS_WITHIN = 90.0  # seconds; a code location that takes more than 180 to load is given up by Dagster
 Value = TypeVar("Value")
 
 
 class AirflowInstance:
     """An Airflow deployment with a name, read over its REST API.
 
-    Nothing is sent until the first question. Airflow 3 and Airflow 2.11 are told apart by asking; the role
-    Viewer is enough.
+    Nothing is sent until the first question. Which Airflow it is, is asked; the role Viewer is enough to read.
 
     Args:
         auth_backend: Where Airflow is, and the credentials.
-        name: Names the instance in asset keys, tags and the sensor: letters, digits, `_`, `-` and `.`; keep
-            it stable.
+        name: Names the instance in keys, tags and the sensor: letters, digits, `_`, `-` and `.`; keep it stable.
         http: How HTTP gets there: certificates, proxy, headers, connections.
 
     Raises:
@@ -65,8 +60,8 @@ class AirflowInstance:
         self._auth = auth_backend
         self._connections = http.connections
         self._dag_ids: tuple[str, ...] = ()
-        transport = transport_of(auth_backend, f"Airflow instance {name!r}", http)
-        self._conversation = Conversation(transport, auth_backend)
+        whom = f"Airflow instance {name!r}"
+        self._conversation = Conversation(transport_of(auth_backend, whom, http), auth_backend)
 
     def __repr__(self) -> str:
         """Show the name and where it is."""
@@ -76,6 +71,11 @@ class AirflowInstance:
     def links(self) -> Links:
         """Pages of this instance's UI."""
         return Links(self._conversation.base_url, lambda: self._conversation.speaks_v1)
+
+    @property
+    def dag_runs(self) -> DagRuns:
+        """What can be done about single DAG runs."""
+        return DagRuns(self._conversation)
 
     @property
     def left_behind(self) -> LeftBehind:

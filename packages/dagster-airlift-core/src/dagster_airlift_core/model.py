@@ -199,6 +199,11 @@ class DagRun:
         """Time between start and end, None where either is unknown."""
         return self.ended_at - self.started_at if self.started_at and self.ended_at else None
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it ended, well or not."""
+        return self.state in (SUCCESS, FAILED)
+
 
 @dataclass(frozen=True)
 class AssetUpdate:
@@ -272,10 +277,12 @@ class Window:
     Args:
         since: Only rows that Airflow changed at this instant or later.
         run_after: Only rows of DAG runs that were due at this instant or later, None for all.
+        until: Only rows that Airflow changed at this instant or before, None for all.
     """
 
     since: datetime
     run_after: datetime | None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from dagster_airlift_core import _dagster_private
 from dagster_airlift_core.checks import Verdict, untold
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.keys import instance_asset_key
+from dagster_airlift_core.observed import Observed
 from dagster_airlift_core.observed_checks import observed_checks
-from dagster_airlift_core.scan import Observed
 
 LATE_AFTER = timedelta(minutes=10)
 """A reading that takes longer than this to come to its end is told of."""

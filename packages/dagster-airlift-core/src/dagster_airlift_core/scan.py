@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 from logging import Logger
 
 from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey
@@ -15,11 +16,13 @@ from dagster_airlift_core.cursor import Cursor, Kind, Scan
 from dagster_airlift_core.endings import Ending, Endings, MappedTasks
 from dagster_airlift_core.errors import AirflowApiError, SetAside
 from dagster_airlift_core.event_log import EventLog
+from dagster_airlift_core.events import Ended
 from dagster_airlift_core.identity import Told
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
 from dagster_airlift_core.model import AssetUpdate, DagRun, Page, TaskInstance
+from dagster_airlift_core.observed import EARLIEST, Observed
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Candidate, Recall
@@ -29,6 +32,7 @@ from dagster_airlift_core.telling import Teller, Transform
 NO_NEW_PAGE_AT = 500
 MAX_EVENTS = 1000
 """Events; Dagster's daemon stores them one by one, and meanwhile no other sensor of it has its turn."""
+AWAITED_FOR = timedelta(days=1)
 NO_NEW_PAGE_AFTER = 10.0
 NO_NEW_ROW_AFTER = 20.0
 """Seconds; a tick that takes more than 60 is cut by Dagster. One row is dealt with in any case."""
@@ -36,28 +40,8 @@ _LOOK_UP = 100
 """Rows whose events are looked up at a time."""
 _SHOWN = 20
 _KINDS: tuple[Kind, ...] = ("recent", "sweep")
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
 _BAD_REQUEST = 400
 _NOTHING = Page[AssetUpdate]((), (), 0, None)
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What a tick has to tell Dagster.
-
-    Args:
-        events: What is new.
-        cursor: Where the next tick reads on.
-        summary: A line about it.
-        set_aside: What could not be told of, each with its reason.
-        server_time: The time of Airflow's server when it answered last.
-    """
-
-    events: tuple[TaskEvent, ...]
-    cursor: Cursor
-    summary: str
-    set_aside: tuple[str, ...] = ()
-    server_time: datetime = _EARLIEST
 
 
 @dataclass
@@ -75,6 +59,7 @@ class Tick:
         transform: What may change the events.
         memory: What earlier ticks of the same process found.
         partitioning: How the assets are partitioned.
+        on_dag_run: Is told of each DAG run that is seen to have ended.
         clock: Seconds of a clock that never goes back.
     """
 
@@ -88,6 +73,7 @@ class Tick:
     transform: Transform | None = None
     memory: Memory = field(default_factory=Memory)
     partitioning: Partitioning = field(default_factory=Partitioning)
+    on_dag_run: Callable[[DagRun], None] | None = None
     clock: Callable[[], float] = time.monotonic
 
     _found: dict[tuple[AssetKey | AssetCheckKey, str], tuple[datetime, Told]] = field(
@@ -147,8 +133,27 @@ class Tick:
                 raise
             self.log.error("%s The tick keeps what it has; the next one reads on from there.", error)  # noqa: TRY400
         self._tell()
-        now = self.airflow.heard_at or _EARLIEST
+        now = self.airflow.heard_at or EARLIEST
         return Observed(self._events(), cursor, self._summary(cursor, now), tuple(self._set_aside), now)
+
+    def read(self, scan: Scan) -> tuple[tuple[TaskEvent, ...], Scan | None]:
+        """Read on in one pass alone, as far as the budget of a tick goes.
+
+        Args:
+            scan: Where to read on.
+
+        Returns:
+            What is new, and where to read on after that; None at the end of the pass.
+
+        Raises:
+            AirflowApiError: Airflow could not be read; nothing of the pass is lost.
+        """
+        started = self.clock()
+        rest: Scan | None = scan.in_order(self.airflow.scan_order())
+        while rest and len(self._found) < NO_NEW_PAGE_AT and self.clock() - started <= NO_NEW_PAGE_AFTER:
+            rest = self._step("sweep", rest, started)
+        self._tell()
+        return self._events(), rest
 
     def _begun(self, cursor: Cursor) -> Cursor:
         order = self.airflow.scan_order()
@@ -200,6 +205,8 @@ class Tick:
 
     def _take(self, row: Ending, candidate: Candidate | None) -> bool:
         """Collect the new events of a row; return whether there was room for all of them."""
+        if self.on_dag_run and isinstance(row, DagRun):
+            self.on_dag_run(row)
         if isinstance(row, TaskInstance) and self._endings.is_one_of_several(row):
             candidate = self._try(self._endings.of_mapped_task, row)
         if candidate is None or self._collect(candidate):
@@ -218,17 +225,28 @@ class Tick:
         self._set_aside[reason] = None
 
     def _collect(self, candidate: Candidate) -> bool:
-        _, ended = candidate
+        keys, ended = candidate
         if ended.event_id in self._done:
             return True
-        for told in self._teller.new_events(*candidate):
+        awaited = self._awaited(ended)
+        for told in self._teller.new_events([key for key in keys if key not in awaited], ended):
             identity = (told.of, told.event_id)
-            if identity not in self._found:
+            if told.of not in awaited and identity not in self._found:
                 if len(self._found) >= MAX_EVENTS:
                     return False
-                self._found[identity] = (ended.ended_at or _EARLIEST, told)
+                self._found[identity] = (ended.ended_at or EARLIEST, told)
         self._done.add(ended.event_id)
         return True
+
+    def _awaited(self, ended: Ended) -> frozenset[AssetKey]:
+        """Return what a Dagster run will record; one that goes on so long after its DAG run has died."""
+        awaited = self.events_of.awaited(ended.of.run_id or "")
+        is_old = bool(awaited and ended.ended_at and self._now - ended.ended_at > AWAITED_FOR)
+        return frozenset() if is_old else awaited
+
+    @cached_property
+    def _now(self) -> datetime:
+        return self.airflow.server_time()
 
     def _events(self) -> tuple[TaskEvent, ...]:
         """Return the events by their end in Airflow, then those of checks, then upstream before downstream."""

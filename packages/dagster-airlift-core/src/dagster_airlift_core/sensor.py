@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from logging import Logger
 
 from dagster import (
     AssetKey,
@@ -15,6 +16,7 @@ from dagster import (
     partition_loading_context,
 )
 
+from dagster_airlift_core._dagster_private import Repository, repository_of
 from dagster_airlift_core.checks import Verdict, untold
 from dagster_airlift_core.cursor import Cursor, CursorError
 from dagster_airlift_core.endings import MappedTasks
@@ -28,6 +30,7 @@ from dagster_airlift_core.observation_check import observation_news
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.scan import Tick
+from dagster_airlift_core.timeline import Timeline
 from dagster_airlift_core.transforming import AirflowDefinitionsData, EventTransformerFn
 
 
@@ -49,6 +52,7 @@ class Observer:
         mapped_tasks: How dynamically mapped tasks are told of.
         task_results: What may know more of a finished task than its state.
         event_transformer_fn: What may change the events.
+        timeline: Where DAG runs are shown as runs of Dagster, if they are.
     """
 
     airflow: AirflowInstance
@@ -59,23 +63,39 @@ class Observer:
     mapped_tasks: MappedTasks = "once"
     task_results: TaskResults | None = None
     event_transformer_fn: EventTransformerFn | None = None
+    timeline: Timeline | None = None
 
     _memory: Memory = field(default_factory=Memory, init=False)
 
-    def tick(self, context: SensorEvaluationContext) -> Tick:
-        """Return what looks at Airflow in one tick of the sensor."""
+    def tick(
+        self,
+        context: SensorEvaluationContext,
+        log: Logger | None = None,
+        repository: Repository | None = None,
+    ) -> Tick:
+        """Return what looks at Airflow in one tick of the sensor.
+
+        Args:
+            context: That of the tick.
+            log: Where it tells what it sees, by default the log of the tick.
+            repository: Where the jobs of DAGs are defined, by default where the sensor is.
+        """
         transform = self.event_transformer_fn
+        where = repository or repository_of(context)
         return Tick(
             airflow=self.airflow,
             mapping=self.mapping,
             order=self.order,
             events_of=DagsterEventLog(context.instance),
-            log=context.log,
+            log=log or context.log,
             partitioning=self.partitioning,
             mapped_tasks=self.mapped_tasks,
             results=self.task_results,
             transform=partial(transform, context, self.airflow_data) if transform else None,
             memory=self._memory,
+            on_dag_run=self.timeline.writer(context.instance, log or context.log, where)
+            if self.timeline
+            else None,
         )
 
 

@@ -18,6 +18,7 @@ from dagster_airlift_core.checked_file import CheckedFile, CheckedFileError
 from dagster_airlift_core.loading import state_folder
 from dagster_airlift_core.model import RenderedFields, Task
 from dagster_airlift_dbt.discovered import Discovered, DiscoveredError
+from dagster_airlift_dbt.fields import are_complete
 from dagster_airlift_dbt.recognition import RecognisedTask, recognise, style_of
 
 WITHIN = 40.0
@@ -119,7 +120,10 @@ class Discovery:
             if isinstance(latest, AirflowApiError):
                 problems.append(f"What {dag_id} ran last: {latest}")
             else:
-                found |= {TaskHandle(dag_id, task_id): rows for task_id, rows in latest.items()}
+                found |= {
+                    TaskHandle(dag_id, task_id): tuple(row for row in rows if are_complete(row.fields))
+                    for task_id, rows in latest.items()
+                }
         return found
 
 

@@ -13,6 +13,7 @@ Fields: TypeAlias = Mapping[str, RenderedValue]
 
 CUT = "Truncated."
 """So begins a value of which Airflow keeps a part only."""
+_PENDING = "DYNAMIC (set during execution)"
 MASK = "***"
 """Stands where Airflow has masked a secret."""
 
@@ -51,6 +52,11 @@ def lists_named(value: RenderedValue, *names: str) -> Iterator[tuple[str, ...]]:
 def is_cut(value: RenderedValue) -> bool:
     """Whether Airflow has kept a part of a value only."""
     return isinstance(value, str) and value.startswith(CUT)
+
+
+def are_complete(fields: Fields) -> bool:
+    """Whether no field is one that a task sets while it runs, and has not set yet: a `@task.bash` that runs now."""
+    return _PENDING not in fields.values()
 
 
 def unmasked(parsed: ParsedDbt) -> ParsedDbt:

@@ -126,7 +126,8 @@ class OwnSpecs:
                 group_name=relation.group,
                 code_version=relation.code_version,
                 automation_condition=_automation_condition(relation.policy),
-                owners=relation.owners or self.project.group_owners.get(relation.dbt_group or "", ()),
+                # A list, as dagster-dbt gives it: a spec compares the two by their kind.
+                owners=[*(relation.owners or self.project.group_owners.get(relation.dbt_group or "", ()))],
                 tags={tag: "" for tag in self.project.graph.nodes[unique_id].tags if _TAG.match(tag)},
                 kinds={"dbt", self.project.adapter or "dbt"},
             )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 from urllib.parse import quote
 
 from dagster_airlift_core._transport import Request
+from dagster_airlift_core.dag_run_request import DagRunRequest
 
 Query: TypeAlias = list[tuple[str, str]]
 
@@ -17,8 +19,25 @@ _MEANS_MORE = frozenset("|\\~")
 
 def get(api: str, *parts: str, query: Query | None = None) -> Request:
     """Return a request for a path of the API, each part of it quoted."""
-    path = "/".join([api, *(part if part == "~" else quote(part, safe="") for part in parts)])
-    return Request("GET", path, tuple(query or ()))
+    return Request("GET", _path(api, parts), tuple(query or ()))
+
+
+def send(method: str, api: str, *parts: str, body: Mapping[str, object]) -> Request:
+    """Return a request that changes something below a path of the API, each part of it quoted."""
+    return Request(method, _path(api, parts), body=body)
+
+
+def wanted(request: DagRunRequest, run_id: str) -> dict[str, object]:
+    """Return the fields that ask for a DAG run in every version of the API."""
+    body: dict[str, object] = {"dag_run_id": run_id, "conf": dict(request.conf)}
+    if request.data_interval:
+        start, end = request.data_interval
+        body |= {"data_interval_start": start.isoformat(), "data_interval_end": end.isoformat()}
+    return body | ({"note": request.note} if request.note else {})
+
+
+def _path(api: str, parts: Iterable[str]) -> str:
+    return "/".join([api, *(part if part == "~" else quote(part, safe="") for part in parts)])
 
 
 def pattern(name: str, text: str | None) -> Query:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from dagster_airlift_core._transport import Answer, Request
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
@@ -94,6 +95,28 @@ class Dialect(Protocol):
         self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None
     ) -> Page[TaskInstance]:
         """Ask for a page of the instances, in whatever state, of one mapped task in one DAG run."""
+        ...
+
+    def dag(self, ask: Ask, dag_id: str) -> Dag:
+        """Ask for a DAG."""
+        ...
+
+    def dag_run(self, ask: Ask, dag_id: str, run_id: str) -> DagRun:
+        """Ask for a DAG run."""
+        ...
+
+    def trigger(self, ask: Ask, dag_id: str, run_id: str, request: DagRunRequest) -> DagRun:
+        """Have a DAG run begin."""
+        ...
+
+    def fail_run(self, ask: Ask, dag_id: str, run_id: str) -> DagRun:
+        """Mark a DAG run failed, which ends its tasks."""
+        ...
+
+    def instances_of_run(
+        self, ask: Ask, dag_id: str, run_id: str, since: datetime | None, page: str | None
+    ) -> Page[TaskInstance]:
+        """Ask for a page of the task instances of a DAG run, in whatever state, that changed since an instant."""
         ...
 
     def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:

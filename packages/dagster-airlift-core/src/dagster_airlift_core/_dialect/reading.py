@@ -36,8 +36,7 @@ from dagster_airlift_core.model import (
 )
 
 PROVIDER = "airflow.providers.dagster."
-MAX_MESSAGE = 300
-"""Characters of what Airflow says that are passed on."""
+MAX_MESSAGE = 300  # characters of what Airflow says that are passed on
 
 
 def version(payload: object) -> str:
@@ -47,7 +46,7 @@ def version(payload: object) -> str:
 
 def dags_page(payload: object) -> Page[Dag]:
     """Read a page of DAGs."""
-    return _page(payload, "dags", _dag)
+    return _page(payload, "dags", dag)
 
 
 def tasks_page(payload: object, dag_id: str) -> Page[Task]:
@@ -102,7 +101,7 @@ def xcom_keys_page(payload: object) -> Page[str]:
 
 def dag_runs_page(payload: object) -> Page[DagRun]:
     """Read a page of DAG runs."""
-    return _page(payload, "dag_runs", _dag_run)
+    return _page(payload, "dag_runs", dag_run)
 
 
 def asset_updates_page(payload: object, name: str) -> Page[AssetUpdate]:
@@ -133,7 +132,9 @@ def _page(payload: object, name: str, read: Callable[[Mapping[str, Any]], Row]) 
     )
 
 
-def _dag(row: Mapping[str, Any]) -> Dag:
+def dag(payload: object) -> Dag:
+    """Read a DAG."""
+    row = mapping(payload)
     return Dag(
         dag_id=text(row, "dag_id"),
         description=optional(row, "description"),
@@ -267,7 +268,9 @@ def _rendered(value: object) -> RenderedValue:
     return cast("RenderedValue", value)
 
 
-def _dag_run(row: Mapping[str, Any]) -> DagRun:
+def dag_run(payload: object) -> DagRun:
+    """Read a DAG run."""
+    row = mapping(payload)
     return DagRun(
         dag_id=text(row, "dag_id"),
         run_id=text(row, "dag_run_id"),

@@ -35,6 +35,11 @@ def detail(answer: Answer) -> str:
 
 def missing_right(request: Request) -> str:
     """Return what a user must be given to be let through."""
+    if request.method != "GET":
+        return (
+            "Give the user the role User, for Viewer only reads; or at least `can create` and `can edit on DAG Runs`, "
+            "and `can edit on DAGs`."
+        )
     parts = [part for part in reversed(request.path.split("/")) if part in _RIGHTS]
     only = f", or at least `can read on {_RIGHTS[parts[0]]}`" if parts else ""
     return f"Give the user the role Viewer{only}."

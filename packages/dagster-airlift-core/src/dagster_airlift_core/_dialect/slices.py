@@ -30,6 +30,7 @@ def page_of(
     limit: int,
     name: Callable[[Row], str],
     stamp: str = "updated_at",
+    until: datetime | None = None,
 ) -> Page[Row]:
     """Return the rows of the next span, sorted by name, for a page may be read more than once.
 
@@ -40,17 +41,19 @@ def page_of(
         limit: How many rows are asked for at a time.
         name: Names a row.
         stamp: What Airflow calls the stamp.
+        until: Where the window ends, None for nowhere.
 
     Raises:
         UnknownPage: The token is none of ours, or the rows of one instant do not stand still.
     """
     begin, width = _parsed(page) if page is not None else (since, FIRST_WIDTH)
-    if page is None or (between(_span(stamp, begin, None, 1)).total or 0) <= limit:
-        rest = between(_span(stamp, begin, None, limit))
+    if page is None or (between(_span(stamp, begin, until, 1)).total or 0) <= limit:
+        rest = between(_span(stamp, begin, until, limit))
         if _is_whole(rest):
             return _sorted(rest, name, None)
     while True:
-        found = between(_span(stamp, begin, begin + width, limit))
+        end = min(begin + width, until or begin + width)
+        found = between(_span(stamp, begin, end, limit))
         if _is_whole(found):
             next_width = width * 2 if found.received <= limit // 2 else width
             return _sorted(
@@ -77,6 +80,24 @@ def _at_one_instant(
             return found
         before = names
     raise UnknownPage(f"the rows that Airflow stamped {instant[-1][1]} change while they are read")
+
+
+def all_of(between: Callable[[Query], Page[Row]], query: Query, *, name: Callable[[Row], str]) -> Page[Row]:
+    """Read a whole list that has no order by offsets, until each of its rows was there in one reading.
+
+    Args:
+        between: Asks for rows; its pages tell how many there are in all.
+        query: Filters and the number of rows at a time.
+        name: Names a row.
+
+    Raises:
+        UnknownPage: The rows do not stand still.
+    """
+    for _ in range(READINGS):
+        found = _by_offsets(between, query)
+        if len({name(row) for row in found.rows}) + len(found.bad_rows) >= (found.total or 0):
+            return _sorted(found, name, None)
+    raise UnknownPage("the rows of the list change while they are read")
 
 
 def _by_offsets(between: Callable[[Query], Page[Row]], span: Query) -> Page[Row]:

@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from dagster_airlift_core._dialect import reading
-from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern
+from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask, UnknownPage
-from dagster_airlift_core._dialect.slices import counted, page_of
+from dagster_airlift_core._dialect.single import SingleThings
+from dagster_airlift_core._dialect.slices import all_of, counted, page_of
 from dagster_airlift_core._transport import Answer
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
@@ -32,7 +34,7 @@ _MANY = 1000
 """Lists of task instances are not cut at `[api] maximum_page_limit`."""
 
 
-class VersionOne:
+class VersionOne(SingleThings):
     """Spans of time for what is scanned, since there is no keyset and no order; offsets for what is listed.
 
     A window's `run_after` is not passed on: there is no index that it could use, and the date that could
@@ -80,7 +82,7 @@ class VersionOne:
             request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=query)
             return ask(request, lambda payload: counted(reading.numbered_task_instances_page(payload)))
 
-        return page_of(between, window.since, page, limit=_MANY, name=lambda row: row.id)
+        return page_of(between, window.since, page, until=window.until, limit=_MANY, name=lambda row: row.id)
 
     def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
         """Ask for the DAG runs of the next span of a window that succeeded or failed, in every DAG."""
@@ -90,7 +92,14 @@ class VersionOne:
             request = get(API, "dags", "~", "dagRuns", query=query)
             return ask(request, lambda payload: counted(reading.dag_runs_page(payload)))
 
-        return page_of(between, window.since, page, limit=100, name=lambda row: f"{row.dag_id}/{row.run_id}")
+        return page_of(
+            between,
+            window.since,
+            page,
+            until=window.until,
+            limit=100,
+            name=lambda row: f"{row.dag_id}/{row.run_id}",
+        )
 
     def instances_of_task(
         self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None
@@ -122,9 +131,32 @@ class VersionOne:
         """
         parts, latest_first = ("datasets", "events"), [("order_by", "-timestamp")]
         found = _by_offset(ask, parts, latest_first, _dataset_events, page)
-        rows = tuple(row for row in found.rows if row.at >= window.since)
-        is_last = len(rows) < len(found.rows)
+        is_last = any(row.at < window.since for row in found.rows)
+        rows = tuple(row for row in found.rows if window.since <= row.at <= (window.until or row.at))
         return replace(found, rows=rows, next_page=None if is_last else found.next_page)
+
+    def trigger(self, ask: Ask, dag_id: str, run_id: str, request: DagRunRequest) -> DagRun:
+        """Have a DAG run begin; without a logical date it gets that of the moment, and partitions are unknown."""
+        body = wanted(request, run_id)
+        body |= {"logical_date": request.logical_date.isoformat()} if request.logical_date else {}
+        return ask(send("POST", API, "dags", dag_id, "dagRuns", body=body), reading.dag_run)
+
+    def instances_of_run(
+        self, ask: Ask, dag_id: str, run_id: str, since: datetime | None, page: str | None
+    ) -> Page[TaskInstance]:
+        """Ask for the task instances of a DAG run, in whatever state, that changed since an instant, all at once.
+
+        There is no order, so there is one page only, however many requests that takes.
+        """
+        if page is not None:
+            raise UnknownPage(f"no page begins at {page!r}")
+
+        def part(span: Query) -> Page[TaskInstance]:
+            request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=span)
+            return counted(ask(request, reading.numbered_task_instances_page))
+
+        changed = [("updated_at_gte", since.isoformat())] if since else []
+        return all_of(part, [("limit", str(_MANY)), *changed], name=lambda row: row.id)
 
     def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
         """Ask for the runs of a DAG that began to be last, the newest first."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from dagster_airlift_core._dialect import reading
-from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern
+from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask
 from dagster_airlift_core._dialect.refusals import detail
+from dagster_airlift_core._dialect.single import SingleThings
 from dagster_airlift_core._dialect.slices import counted, page_of
 from dagster_airlift_core._transport import Answer
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.model import (
     AirflowAsset,
@@ -28,7 +30,7 @@ from dagster_airlift_core.model import (
 API = "/api/v2"
 
 
-class VersionTwo:
+class VersionTwo(SingleThings):
     """Keyset pages by id for what is scanned, offsets for what is listed."""
 
     api = API
@@ -81,6 +83,22 @@ class VersionTwo:
         request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
         return ask(request, reading.task_instances_page)
 
+    def trigger(self, ask: Ask, dag_id: str, run_id: str, request: DagRunRequest) -> DagRun:
+        """Have a DAG run begin; the field of the logical date must be there."""
+        date = request.logical_date
+        body = {**wanted(request, run_id), "logical_date": date.isoformat() if date else None}
+        body |= {"partition_key": request.partition_key} if request.partition_key else {}
+        return ask(send("POST", API, "dags", dag_id, "dagRuns", body=body), reading.dag_run)
+
+    def instances_of_run(
+        self, ask: Ask, dag_id: str, run_id: str, since: datetime | None, page: str | None
+    ) -> Page[TaskInstance]:
+        """Ask for a page of the task instances of a DAG run, in whatever state, that changed since an instant."""
+        changed = [("updated_at_gte", since.isoformat())] if since else []
+        query = [*changed, *_keyset(page)]
+        request = get(API, "dags", dag_id, "dagRuns", run_id, "taskInstances", query=query)
+        return ask(request, reading.task_instances_page)
+
     def latest_runs(self, ask: Ask, dag_id: str, limit: int) -> Page[DagRun]:
         """Ask for the runs of a DAG that began to be last, the newest first."""
         query = [("limit", str(limit)), ("order_by", "-id")]
@@ -108,7 +126,9 @@ class VersionTwo:
             request = get(API, "assets", "events", query=[("order_by", "timestamp"), *span])
             return ask(request, lambda payload: counted(reading.asset_updates_page(payload, "asset_events")))
 
-        return page_of(between, window.since, page, limit=100, name=_number, stamp="timestamp")
+        return page_of(
+            between, window.since, page, until=window.until, limit=100, name=_number, stamp="timestamp"
+        )
 
 
 def _rows_after(offset: int, order: str) -> Query:
@@ -121,7 +141,8 @@ def _keyset(page: str | None) -> Query:
 
 def _scan(window: Window, page: str | None) -> Query:
     due = [("run_after_gte", window.run_after.isoformat())] if window.run_after else []
-    return [*ENDED, ("updated_at_gte", window.since.isoformat()), *due, *_keyset(page)]
+    until = [("updated_at_lte", window.until.isoformat())] if window.until else []
+    return [*ENDED, ("updated_at_gte", window.since.isoformat()), *until, *due, *_keyset(page)]
 
 
 def _number(event: AssetUpdate) -> str:

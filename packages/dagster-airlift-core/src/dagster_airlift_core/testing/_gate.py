@@ -28,11 +28,13 @@ class Gate:
 
     def __init__(self, users: Mapping[str, str], life: timedelta, *, is_v1: bool) -> None:
         self.users = dict(users)
+        self.readers = {"viewer"}
         self.life = life
         self.has_form = True
         self.takes_sessions = True
         self._is_v1 = is_v1
         self._given: dict[str, datetime] = {}
+        self._whose: dict[str, str] = {}
         self._numbers = itertools.count(1)
 
     def revoke(self) -> None:
@@ -45,7 +47,7 @@ class Gate:
             given: dict[str, str] = json.loads(sent.body)
             if not self._knows(given["username"], given["password"]):
                 return Reply(401, {"detail": "Invalid credentials"})
-            return Reply(201, {"access_token": self._token(now)})
+            return Reply(201, {"access_token": self._token(given["username"], now)})
         if self._is_v1 and self.has_form and request.path == "/login/":
             return self._form(request, sent, now)
         return None
@@ -65,6 +67,14 @@ class Gate:
             return Reply(403, {"detail": "Invalid JWT token"})
         return Reply(401, {"detail": "Token Expired"}) if self._given[token] <= now else None
 
+    def keeps_from_writing(self, sent: Sent) -> bool:
+        """Tell whether a request comes from a user with the role Viewer."""
+        kind, _, text = sent.headers.get("Authorization", "").partition(" ")
+        if kind == "Basic":
+            return base64.b64decode(text).decode().partition(":")[0] in self.readers
+        session = SimpleCookie(sent.headers.get("Cookie", "")).get("session")
+        return self._whose.get(session.value if session else text) in self.readers
+
     def admit(self, token: str, now: datetime) -> None:
         """Let a token in that was given out elsewhere, as identity providers do."""
         self._given[token] = now + self.life
@@ -72,7 +82,7 @@ class Gate:
     def _knows(self, username: str, password: str) -> bool:
         return self.users.get(username) == password
 
-    def _token(self, now: datetime) -> str:
+    def _token(self, username: str, now: datetime) -> str:
         end = now + self.life
         claims = {"iat": now.timestamp(), "exp": end.timestamp(), "jti": next(self._numbers)}
         parts = [
@@ -80,6 +90,7 @@ class Gate:
         ]
         token = ".".join([*parts, "signature"])
         self._given[token] = end
+        self._whose[token] = username
         return token
 
     def _form(self, request: Received, sent: Sent, now: datetime) -> Reply:
@@ -93,6 +104,7 @@ class Gate:
             return Reply(302, "", "text/html", again)
         session = f"session-{next(self._numbers)}"
         self._given[session] = now + self.life
+        self._whose[session] = given["username"]
         return Reply(302, "", "text/html", {"Location": "/home", "Set-Cookie": f"session={session}; Path=/"})
 
     def _has_session(self, sent: Sent, now: datetime) -> bool:

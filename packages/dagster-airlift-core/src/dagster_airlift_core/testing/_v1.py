@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -73,9 +74,15 @@ def _source(world: World, ids: list[str], _: Query) -> Reply:
 def _list_runs(world: World, ids: list[str], query: Query) -> Reply:
     rows = [row for (dag_id, _), row in world.runs.items() if ids[0] in ("~", dag_id) and matches(row, query)]
     direction = -1 if one(query, "order_by", "id").startswith("-") else 1
-    runs = [_run(row) for row in sorted(rows, key=lambda row: direction * row.number)]
+    runs = [run_payload(row) for row in sorted(rows, key=lambda row: direction * row.number)]
     known = {*_PAGE, *_TIMES, "order_by", "execution_date_gte", "execution_date_lte"}
     return _refusal(query, known) or _capped(world, "dag_runs", runs, query)
+
+
+def _run_of(world: World, ids: list[str], _: Query) -> Reply:
+    world.play(*ids)
+    row = world.runs.get((ids[0], ids[1]))
+    return Reply(200, run_payload(row)) if row else problem(404, "DAGRun not found")
 
 
 def _list_task_instances(world: World, ids: list[str], query: Query) -> Reply:
@@ -124,7 +131,8 @@ def _xcom(world: World, ids: list[str], query: Query) -> Reply:
     if ids[-1] not in found:
         return problem(404, "XCom entry not found")
     refusal = _refusal(query, {"map_index", "deserialize", "stringify"})
-    return refusal or Reply(200, {"key": ids[-1], "value": found[ids[-1]]})
+    value = found[ids[-1]] if one(query, "stringify", "true") == "true" else json.loads(found[ids[-1]])
+    return refusal or Reply(200, {"key": ids[-1], "value": value})
 
 
 def _refusal(query: Query, known: Iterable[str]) -> Reply | None:
@@ -173,7 +181,8 @@ def _dataset_event(event: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "dataset_id": event["asset_id"], "dataset_uri": event["uri"]}
 
 
-def _run(row: Row) -> dict[str, Any]:
+def run_payload(row: Row) -> dict[str, Any]:
+    """Return a DAG run as Airflow 2 writes it: it always has a logical date."""
     absent = {"run_after", "partition_key", "partition_date"}
     payload = {name: value for name, value in row.payload.items() if name not in absent}
     date = logical_date(row.payload)
@@ -196,6 +205,7 @@ ROUTES: list[tuple[str, Route]] = [
     (r"/dagSources/([^/]+)", _source),
     (r"/dags/([^/]+)/tasks", _list_tasks),
     (r"/dags/([^/]+)/dagRuns", _list_runs),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)", _run_of),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances", _list_task_instances),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/logs/([^/]+)", _log),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/xcomEntries", _list_xcoms),

@@ -69,6 +69,18 @@ def _list_runs(world: World, ids: list[str], query: Query) -> Reply:
     return _keyset_page(world, "dag_runs", rows, query, lambda row: f"{row.number:08d}")
 
 
+def _dag_of(world: World, ids: list[str], _: Query) -> Reply:
+    dag = world.dags.get(ids[0])
+    return Reply(200, dag) if dag else Reply(404, {"detail": f"Dag with id {ids[0]} was not found"})
+
+
+def _run_of(world: World, ids: list[str], _: Query) -> Reply:
+    world.play(*ids)
+    row = world.runs.get((ids[0], ids[1]))
+    missing = f"The DagRun with dag_id: `{ids[0]}` and run_id: `{ids[1]}` was not found"
+    return Reply(200, row.payload) if row else Reply(404, {"detail": missing})
+
+
 def _list_task_instances(world: World, ids: list[str], query: Query) -> Reply:
     dag_id, run_id = ids
     if run_id != "~" and (dag_id, run_id) not in world.runs:
@@ -151,7 +163,9 @@ ROUTES: list[tuple[str, Route]] = [
     (r"/importErrors", _list_import_errors),
     (r"/dagSources/([^/]+)", _source),
     (r"/dags/([^/]+)/tasks", _list_tasks),
+    (r"/dags/([^/]+)", _dag_of),
     (r"/dags/([^/]+)/dagRuns", _list_runs),
+    (r"/dags/([^/]+)/dagRuns/([^/]+)", _run_of),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances", _list_task_instances),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/logs/([^/]+)", _log),
     (r"/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/xcomEntries", _list_xcoms),

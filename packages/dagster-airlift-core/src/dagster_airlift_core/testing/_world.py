@@ -10,6 +10,7 @@ from typing import Any
 
 from dagster_airlift_core.testing._assets import AssetWorld, text_of
 from dagster_airlift_core.testing._leavings import Leavings, TaskKey
+from dagster_airlift_core.testing._plays import Plays
 from dagster_airlift_core.testing._server import Received
 
 
@@ -22,7 +23,7 @@ class Row:
     updated_at: datetime
 
 
-class World(AssetWorld, Leavings):
+class World(AssetWorld, Leavings, Plays):
     """DAGs, their runs and task instances, and a clock that stands still until it is moved.
 
     Args:
@@ -32,6 +33,7 @@ class World(AssetWorld, Leavings):
 
     def __init__(self, now: datetime, page_cap: int) -> None:
         super().__init__(now)
+        Plays.__init__(self)
         self.page_cap = page_cap
         self.requests: list[Received] = []
         self.dags: dict[str, dict[str, Any]] = {}
@@ -40,6 +42,8 @@ class World(AssetWorld, Leavings):
         self.sources: dict[str, str] = {}
         self.runs: dict[tuple[str, str], Row] = {}
         self.task_instances: dict[TaskKey, Row] = {}
+        self.partitioned_dags: set[str] = set()
+        self.is_v1 = False
         self._uncommitted: list[tuple[TaskKey, Row]] = []
         self._numbers = itertools.count(1)
 
