@@ -7,7 +7,15 @@ import datetime as dt
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
 
+# Airflow itself was started for another project.
+PROJECT = {
+    "DBT_PROJECT_DIR": "__PROJECT__",
+    "DBT_PROFILES_DIR": "__PROJECT__",
+    "DBT_TARGET_PATH": "target",
+    "DBT_LOG_PATH": "logs",
+}
 STAMP = {
+    **PROJECT,
     "DBT_ENV_CUSTOM_ENV_AIRFLOW_DAG_ID": "{{ dag.dag_id }}",
     "DBT_ENV_CUSTOM_ENV_AIRFLOW_RUN_ID": "{{ run_id }}",
     "DBT_ENV_CUSTOM_ENV_AIRFLOW_TASK_ID": "{{ task.task_id }}",
@@ -30,6 +38,6 @@ with DAG(
     default_args={"cwd": "__PROJECT__", "append_env": True, "trigger_rule": "all_done"},
 ):
     shipped = BashOperator(task_id="shipped", bash_command=SHIP + BUILD, env=STAMP)
-    events = BashOperator(task_id="events", bash_command=BUILD, env={"DBT_LOG_FORMAT": "json"})
-    lines = BashOperator(task_id="lines", bash_command=BUILD)
+    events = BashOperator(task_id="events", bash_command=BUILD, env={**PROJECT, "DBT_LOG_FORMAT": "json"})
+    lines = BashOperator(task_id="lines", bash_command=BUILD, env=PROJECT)
     shipped >> events >> lines

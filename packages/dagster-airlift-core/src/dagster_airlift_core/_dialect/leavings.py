@@ -41,7 +41,7 @@ def xcom_keys(ask: Ask, api: str, instance: TaskInstance, offset: int) -> Page[s
 
 
 def xcom(ask: Ask, api: str, instance: TaskInstance, key: str) -> object:
-    """Ask for the value of an XCom: what was pushed, or, of Airflow 3, a text with the JSON of it.
+    """Ask for the value of an XCom: what was pushed; a text is not read, though it be JSON.
 
     Args:
         ask: Asks.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -114,7 +115,7 @@ def _xcom(world: World, ids: list[str], query: Query) -> Reply:
     found = world.xcoms_of(ids, query)
     if ids[-1] not in found:
         return Reply(404, {"detail": f"XCom entry with key: `{ids[-1]}` not found"})
-    return Reply(200, {"key": ids[-1], "value": found[ids[-1]]})
+    return Reply(200, {"key": ids[-1], "value": json.loads(found[ids[-1]])})
 
 
 def _is_owned(dag: dict[str, Any], query: Query) -> bool:
