@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from dagster_airlift_core.model import TaskInstance
 
 MAX_REMEMBERED = 50_000
+_Name = TypeVar("_Name")
+_Fact = TypeVar("_Fact")
+
+
+def keep(known: OrderedDict[_Name, _Fact], name: _Name, fact: _Fact) -> None:
+    """Remember a fact, and forget the oldest where there are too many.
+
+    Args:
+        known: What is remembered.
+        name: What the fact is about.
+        fact: The fact.
+    """
+    known[name] = fact
+    while len(known) > MAX_REMEMBERED:
+        known.popitem(last=False)
 
 
 @dataclass
@@ -25,9 +41,7 @@ class Memory:
 
     def remember(self, instance: TaskInstance, event_id: str) -> None:
         """Keep in mind as what the mapped task of an instance ended."""
-        self._ended[instance.id, instance.state] = event_id
-        while len(self._ended) > MAX_REMEMBERED:
-            self._ended.popitem(last=False)
+        keep(self._ended, (instance.id, instance.state), event_id)
 
     def is_settled(self, event_id: str) -> bool:
         """Whether it is known that nothing is left to tell of what ended, though not all its assets have an event."""
@@ -35,6 +49,4 @@ class Memory:
 
     def settle(self, event_id: str) -> None:
         """Keep in mind that nothing is left to tell of what ended."""
-        self._settled[event_id] = None
-        while len(self._settled) > MAX_REMEMBERED:
-            self._settled.popitem(last=False)
+        keep(self._settled, event_id, None)

@@ -17,6 +17,7 @@ from dagster_airlift_core.ended_run import EndedRun
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
+from dagster_airlift_core.memory import keep
 from dagster_airlift_core.model import FAILED, DagRun
 from dagster_airlift_core.run_names import dagster_run_of
 from dagster_airlift_core.wire import DAG_ID_TAG, DAG_RUN_URL_TAG, INSTANCE_TAG, RUN_ID_TAG
@@ -25,7 +26,6 @@ _AIRFLOW = {"dagster/external_job_source": "airflow"}
 """Gives a job and a run the look of Airflow."""
 _NO_RETRY = {"dagster/max_retries": "0"}
 """Dagster would run a job again that failed in Airflow, where run retries are on."""
-MAX_REMEMBERED = 50_000
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Timeline:
             except Exception:  # whatever Dagster's storage raises: the next look at the run tries again
                 log.exception("The DAG run %s of %s is not in the timeline.", run.run_id, run.dag_id)
                 return
-            self._remember(ended.run_id)
+            keep(self._written, ended.run_id, None)
 
         return write
 
@@ -97,11 +97,6 @@ class Timeline:
             ended_at=run.ended_at,
             failure=f"The DAG run failed in Airflow: {url}" if run.state == FAILED else None,
         )
-
-    def _remember(self, run_id: str) -> None:
-        self._written[run_id] = None
-        while len(self._written) > MAX_REMEMBERED:
-            self._written.popitem(last=False)
 
     def _job_name(self, dag_id: str) -> str:
         return dagster_name(f"{self.airflow.name}__dag__{dag_id}")
