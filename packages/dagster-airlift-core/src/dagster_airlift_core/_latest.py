@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import TypeAlias
 
 from dagster_airlift_core._dialect import Ask, Dialect
+from dagster_airlift_core._listing import pages
 from dagster_airlift_core.model import RenderedFields
 
 LatestFields: TypeAlias = Mapping[str, tuple[RenderedFields, ...]]
@@ -46,10 +48,5 @@ def latest_fields(dialect: Dialect, ask: Ask, dag_id: str, task_ids: Collection[
 
 
 def _rows(dialect: Dialect, ask: Ask, dag_id: str, run_id: str) -> Iterator[RenderedFields]:
-    token: str | None = None
-    for _ in range(PAGES):
-        page = dialect.rendered_fields(ask, dag_id, run_id, token)
-        yield from page.rows
-        token = page.next_page
-        if token is None:
-            return
+    of_run = pages(lambda token: dialect.rendered_fields(ask, dag_id, run_id, token))
+    return (row for page in islice(of_run, PAGES) for row in page.rows)
