@@ -85,9 +85,8 @@ class Endings:
         ended = mapped_task_ended(self.airflow.name, self.airflow.links, instances)
         if ended is None:
             return None
-        if (
-            ended.failure is None
-        ):  # an instance that failed may be skipped when it is tried again: no row tells of that
+        # An instance that failed may be skipped when it is tried again, and no row tells of that.
+        if ended.failure is None:
             for instance in instances:
                 self.memory.remember(instance, ended.event_id)
         return keys, ended

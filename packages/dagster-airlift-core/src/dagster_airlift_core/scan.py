@@ -118,9 +118,8 @@ class Tick:
         begun = cursor = self._begun(cursor)
         try:
             for kind in _KINDS:
-                until = (
-                    started + NO_NEW_ROW_AFTER
-                )  # each pass gets a page of every tick, however slow they are
+                # Each pass gets a page of every tick, however slow they are.
+                until = started + NO_NEW_ROW_AFTER
                 while (
                     (scan := cursor.scan(kind))
                     and len(self._found) < NO_NEW_PAGE_AT

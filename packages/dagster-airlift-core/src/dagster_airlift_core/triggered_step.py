@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +30,7 @@ from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.launching import Launch, NotStarted
 from dagster_airlift_core.mapping import Handle
 from dagster_airlift_core.model import FAILED, SUCCESS, DagRun, TaskInstance
+from dagster_airlift_core.observed import EARLIEST
 from dagster_airlift_core.patience import Patience
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.wire import DAG_ID_TAG, DAG_RUN_URL_TAG, INSTANCE_TAG
@@ -38,7 +38,6 @@ from dagster_airlift_core.wire import DAG_ID_TAG, DAG_RUN_URL_TAG, INSTANCE_TAG
 MAX_LINES = 1000
 """Changes of task instances that one step logs."""
 _SHOWN = 20
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -142,7 +141,7 @@ class TriggeredStep:
             ends = [end for handle in self.handles[key] for end in self._ends(handle, run, by_task)]
             good = [end for end in ends if end.failure is None and self._has_built(key, end)]
             if good:
-                *others, last = sorted(good, key=lambda end: end.ended_at or _EARLIEST)
+                *others, last = sorted(good, key=lambda end: end.ended_at or EARLIEST)
                 self._record(key, others)
                 yield MaterializeResult(
                     asset_key=key, metadata=last.metadata, data_version=DataVersion(last.event_id)
