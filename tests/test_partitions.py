@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -19,6 +18,7 @@ from dagster._core.definitions.partitions.context import (  # noqa: TID251 - wha
 from dagster_shared.serdes.errors import DeserializationError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from time_windows import HOURLY, WEEKS, Case, cases, timed
 
 from airflow.providers.dagster import calls
 from airflow.providers.dagster.asking_together import ask_together
@@ -33,17 +33,9 @@ from airflow.providers.dagster.testing import FakeClock, FakeDagster
 from dagster_airlift_core import partitions as observed
 from dagster_airlift_core.model import DagRun
 
-ZONES = (
+CASES = cases(
     *("UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns"),
     *("Asia/Kolkata", "Pacific/Apia", "America/Santiago"),
-)
-CRONS = {"0 * * * *": "%Y-%m-%d-%H:%M", "*/30 * * * *": "%Y-%m-%d-%H:%M", "0 0 * * *": "%Y-%m-%d"}
-CRONS |= {"30 2 * * *": "%Y-%m-%d", "0 1 * * 0": "%Y-%m-%d", "15 0 1 * *": "%Y-%m"}
-# Clocks change in these weeks, in one zone or another.
-WEEKS = (
-    datetime(2025, 10, 20, tzinfo=UTC),
-    datetime(2026, 3, 1, tzinfo=UTC),
-    datetime(2026, 3, 25, tzinfo=UTC),
 )
 
 
@@ -90,48 +82,6 @@ def check(dagster: FakeDagster) -> Iterator[PartitionCheck]:
     client = DagsterClient(DagsterAddress(url=dagster.url, conn_id="d"))
     yield PartitionCheck(client, Patience(30.0, FakeClock(), logging.getLogger("partitions")))
     client.close()
-
-
-@dataclass(frozen=True)
-class Case:
-    """A partitions definition of time windows."""
-
-    cron: str
-    zone: str
-    week: datetime
-    offset: int = 0
-    is_closed: bool = True
-    has_holes: bool = False
-
-
-CASES = st.builds(
-    Case,
-    cron=st.sampled_from(sorted(CRONS)),
-    zone=st.sampled_from(ZONES),
-    week=st.sampled_from(WEEKS),
-    # Below 0, with an end, Dagster's list of keys and its pages of keys differ among themselves.
-    offset=st.sampled_from([0, 0, 1]),
-    is_closed=st.booleans(),
-    has_holes=st.booleans(),
-    # There the clocks change by half an hour, after which Dagster's hourly keys end in :30 when counted from the start,
-    # and in :00 when counted from later.
-).filter(lambda case: (case.cron, case.zone) != ("0 * * * *", "Australia/Lord_Howe"))
-# Where the clocks go back, an hour has its name twice.
-HOURLY = Case("0 * * * *", "America/New_York", WEEKS[0])
-
-
-@cache
-def timed(case: Case) -> dg.TimeWindowPartitionsDefinition:
-    start = (case.week - timedelta(days=40)).astimezone(ZoneInfo(case.zone)).replace(tzinfo=None, hour=0)
-    return dg.TimeWindowPartitionsDefinition(
-        start=start,
-        end=start + timedelta(days=70) if case.is_closed else None,
-        cron_schedule=case.cron,
-        timezone=case.zone,
-        fmt=CRONS[case.cron],
-        end_offset=case.offset,
-        exclusions=["0 0 * * 3"] if case.has_holes else None,
-    )
 
 
 @cache

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from time_windows import CRONS, HOURLY, WEEKS, Case, cases, timed
 
 from dagster_airlift_core.model import DagRun
 from dagster_airlift_core.partitions import PARTITION_SOURCES, PartitionSource, place
@@ -20,22 +20,8 @@ RUN = DagRun("etl", "r1", "success", None, None)
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 DAILY = dg.DailyPartitionsDefinition("2026-01-01")
-
-ZONES = (
-    "UTC",
-    "America/New_York",
-    "Europe/Berlin",
-    "Australia/Lord_Howe",
-    "Asia/Kolkata",
-    "America/Santiago",
-)
-CRONS = {"0 * * * *": "%Y-%m-%d-%H:%M", "*/30 * * * *": "%Y-%m-%d-%H:%M", "0 0 * * *": "%Y-%m-%d"}
-CRONS |= {"30 2 * * *": "%Y-%m-%d", "0 1 * * 0": "%Y-%m-%d", "15 0 1 * *": "%Y-%m"}
-# Clocks change in these weeks, in one zone or another.
-WEEKS = (
-    datetime(2025, 10, 20, tzinfo=UTC),
-    datetime(2026, 3, 1, tzinfo=UTC),
-    datetime(2026, 3, 25, tzinfo=UTC),
+CASES = cases(
+    "UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata", "America/Santiago"
 )
 
 
@@ -43,46 +29,6 @@ WEEKS = (
 def now() -> Iterator[None]:
     with dg.partition_loading_context(effective_dt=NOW):
         yield
-
-
-@dataclass(frozen=True)
-class Case:
-    """A partitions definition of time windows."""
-
-    cron: str
-    zone: str
-    week: datetime
-    offset: int = 0
-    is_closed: bool = True
-    has_holes: bool = False
-
-
-CASES = st.builds(
-    Case,
-    cron=st.sampled_from(sorted(CRONS)),
-    zone=st.sampled_from(ZONES),
-    week=st.sampled_from(WEEKS),
-    offset=st.sampled_from([0, 0, 1]),
-    is_closed=st.booleans(),
-    has_holes=st.booleans(),
-    # There the clocks change by half an hour, after which Dagster's own hourly keys do not agree with each other.
-).filter(lambda case: (case.cron, case.zone) != ("0 * * * *", "Australia/Lord_Howe"))
-# Where the clocks go back, an hour has its name twice.
-HOURLY = Case("0 * * * *", "America/New_York", WEEKS[0])
-
-
-@cache
-def timed(case: Case) -> dg.TimeWindowPartitionsDefinition:
-    start = (case.week - timedelta(days=40)).astimezone(ZoneInfo(case.zone)).replace(tzinfo=None, hour=0)
-    return dg.TimeWindowPartitionsDefinition(
-        start=start,
-        end=start + timedelta(days=70) if case.is_closed else None,
-        cron_schedule=case.cron,
-        timezone=case.zone,
-        fmt=CRONS[case.cron],
-        end_offset=case.offset,
-        exclusions=["0 0 * * 3"] if case.has_holes else None,
-    )
 
 
 @cache
