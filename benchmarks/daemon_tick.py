@@ -62,8 +62,7 @@ class Daemon:
     def look(self) -> float:
         """Return the seconds of the processor that it and its code server have used."""
         processes = [self._process, *self._process.children(recursive=True)]
-        used = sum(times.user + times.system for times in map(psutil.Process.cpu_times, processes))
-        self.cpu = max(self.cpu, used)
+        self.cpu = max(self.cpu, sum(map(_used, processes)))
         return self.cpu
 
     def set_cursor(self, sensor: str, cursor: str) -> None:
@@ -133,6 +132,15 @@ def measured(asked: argparse.Namespace, home: Path) -> Mapping[str, object]:
         "run_requests": instance.get_runs_count(),
         "assets": len(repository.asset_graph.get_all_asset_keys()),
     }
+
+
+def _used(process: psutil.Process) -> float:
+    """Return the seconds of the processor of a process, none of one that has just ended."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return times.user + times.system
 
 
 def _caught_up(daemon: Daemon, instance: DagsterInstance, wanted: int, began: float, limit: float) -> float:

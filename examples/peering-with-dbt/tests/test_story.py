@@ -113,14 +113,16 @@ def wait_for(condition: Callable[[], bool], story: Story) -> None:
 
 
 def listening(story: Story) -> list[int]:
-    return sorted(
-        {
-            connection.laddr.port
-            for process in psutil.Process(story.pid).children(recursive=True)
-            for connection in process.net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN
-        }
-    )
+    processes = psutil.Process(story.pid).children(recursive=True)
+    return sorted({port for process in processes for port in ports_of(process)})
+
+
+def ports_of(process: psutil.Process) -> set[int]:
+    try:
+        connections = process.net_connections("tcp")
+    except psutil.NoSuchProcess:  # many children live for a moment only
+        return set()
+    return {found.laddr.port for found in connections if found.status == psutil.CONN_LISTEN}
 
 
 def is_open(port: int) -> bool:
