@@ -78,10 +78,10 @@ def test_a_viewer_sees_dags_tasks_airflows_assets_and_import_problems(live: Live
     specs = shown.specs
     assert {"live/instance", "live/dag/contract", "live/dag/contract_fails", RAW, *YOURS} <= set(specs)
     dag, loaded, part = specs["live/dag/contract"], specs["loaded"], specs["part"]
-    assert dag.description == "What the contract asks about"
+    assert (dag.description or "").startswith("What the contract asks about\n\nDefined in `")
     assert dag.metadata["Airflow Owners"] == "alice"
     assert dag.metadata["Tasks Proxied"] == "0 of 3"
-    assert (loaded.metadata["Operator"], loaded.metadata["Task Group"]) == ("BashOperator", "grp")
+    assert (loaded.tags["airlift/operator"], loaded.tags["airlift/task-group"]) == ("BashOperator", "grp")
     assert loaded.tags["airlift/runs-in"] == "airflow"
     assert "View Task" in part.metadata
     assert shown.verdicts["live/instance:airflow_snapshot_current"][0]

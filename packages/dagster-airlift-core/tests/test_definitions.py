@@ -47,7 +47,7 @@ def test_each_dag_is_an_asset(fake: FakeAirflow, airflow: AirflowInstance) -> No
 
     assert spec.kinds == {"airflow", "dag"}
     assert spec.group_name == "prod"
-    assert spec.description == "Loads it all"
+    assert spec.description == "Loads it all\n\nDefined in `a.b.py`."
     assert list(spec.owners) == ["team:core"]
     assert spec.metadata["Airflow Owners"] == "airflow, team:core"
     assert spec.metadata["Airflow Tags"] == "my tag"
@@ -146,7 +146,7 @@ def test_a_mapped_asset_names_its_instance_and_shows_facts(
         [{"airflow_instance": "prod", "dag_id": "etl", "task_id": "extract"}]
     )
     assert "airliftmapped" in spec.kinds
-    assert spec.metadata["Operator"] == "BashOperator"
+    assert spec.tags["airlift/operator"] == "BashOperator"
     assert spec.metadata["View Task"] == dg.MetadataValue.url(f"{fake.url}/dags/etl/tasks/extract")
     assert spec.tags["dagster-airlift/airflow-task-id"] == "extract"
 

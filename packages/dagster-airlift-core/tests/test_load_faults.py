@@ -119,7 +119,7 @@ def shown(airflow: AirflowInstance, path: Path | None) -> Shown:
     (told,) = result.get_asset_check_evaluations()
     return Shown(
         keys=frozenset(specs),
-        operator=specs["orders"].metadata.get("Operator"),
+        operator=specs["orders"].tags.get("airlift/operator"),
         not_read=str(specs["prod/instance"].metadata.get("Not Read")),
         is_current=told.passed,
         reason=told.description or "",

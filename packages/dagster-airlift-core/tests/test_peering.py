@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -380,3 +381,79 @@ def test_two_instances_with_equal_dags_stay_apart() -> None:
 
     assert len(list(both.resolve_all_asset_specs())) == 2 * (1 + 3)
     assert len(list(both.sensors or ())) == 2
+
+
+def in_group(task_id: str, operator: str, group: str) -> Task:
+    return Task("etl", task_id, operator, frozenset(), group_id=group)
+
+
+def test_assets_are_found_by_the_operator_and_the_group_of_their_task() -> None:
+    taken = snapshot(in_group("load.a", "BashOperator", "load"))
+
+    spec = built(taken, *assets_with_task_mappings("etl", {"load.a": [table]}))["table"]
+
+    assert spec.tags["airlift/operator"] == "BashOperator"
+    assert spec.tags["airlift/task-group"] == "load"
+    assert {"Operator", "Task Group"}.isdisjoint(spec.metadata)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "operators", "groups"),
+    [
+        pytest.param(
+            [in_group("a", "BashOperator", "load"), in_group("b", "SqlOperator", "load")],
+            {"Operator (etl.a)": "BashOperator", "Operator (etl.b)": "SqlOperator"},
+            {},
+            id="the tasks differ",
+        ),
+        pytest.param(
+            [in_group("a", "@task", "load / raw")],
+            {"Operator": "@task"},
+            {"Task Group": "load / raw"},
+            id="no tag can hold it",
+        ),
+    ],
+)
+def test_an_operator_or_group_that_is_no_tag_is_told_by_metadata(
+    tasks: list[Task], operators: dict[str, str], groups: dict[str, str]
+) -> None:
+    mapped = assets_with_task_mappings("etl", {one.task_id: [table] for one in tasks})
+
+    spec = built(snapshot(*tasks), *mapped)["table"]
+
+    assert "airlift/operator" not in spec.tags
+    assert ("airlift/task-group" in spec.tags) == (not groups)
+    told = {
+        label: text for label, text in spec.metadata.items() if label.startswith(("Operator", "Task Group"))
+    }
+    assert told == operators | groups
+
+
+@pytest.fixture
+def with_collections() -> Iterator[None]:
+    was_on = gc.isenabled()
+    yield
+    (gc.enable if was_on else gc.disable)()
+
+
+@pytest.mark.usefixtures("with_collections")
+@pytest.mark.parametrize("is_on", [pytest.param(True, id="on"), pytest.param(False, id="off")])
+@pytest.mark.parametrize(
+    "fails", [pytest.param(False, id="loads"), pytest.param(True, id="a function raises")]
+)
+def test_garbage_is_collected_after_definitions_are_made_as_before(*, is_on: bool, fails: bool) -> None:
+    (gc.enable if is_on else gc.disable)()
+    meanwhile: list[bool] = []
+
+    def key_of(asset: AirflowAsset) -> dg.AssetKey:
+        meanwhile.append(gc.isenabled())
+        return dg.AssetKey([asset.uri][1 if fails else 0])
+
+    taken = snapshot(task("etl", "a"), assets=[airflow_asset("s3://x", made_by=[("etl", "a")])])
+    try:
+        built(taken, airflow_asset_key_fn=key_of)
+    except IndexError:
+        assert fails
+
+    assert meanwhile == [False]
+    assert gc.isenabled() == is_on

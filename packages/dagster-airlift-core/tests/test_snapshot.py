@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,6 +74,9 @@ SNAPSHOT = AirflowSnapshot(
     {"etl": Dag("etl", None, (), (), None, None)},
     {TaskHandle("etl", "load"): Task("etl", "load", "BashOperator", frozenset())},
 )
+TWO_TASKS = replace(
+    SNAPSHOT, tasks={TaskHandle("etl", name): Task("etl", name, None, frozenset()) for name in "ab"}
+)
 
 
 @given(snapshots)
@@ -100,6 +104,7 @@ def test_a_snapshot_comes_back_as_it_was_written(snapshot: AirflowSnapshot) -> N
         pytest.param(SNAPSHOT.to_json().replace("[null]", "[7]"), id="a task after it that is no text"),
         pytest.param(SNAPSHOT.to_json().replace("[null]", "[[7]]"), id="one of several that is no text"),
         pytest.param(SNAPSHOT.to_json().replace("[null]", "[]"), id="columns of different lengths"),
+        pytest.param(TWO_TASKS.to_json().replace('["a","b"]', '["b","a"]'), id="ids that are not in order"),
         pytest.param(SNAPSHOT.to_json().replace("[null],", ""), id="a column is missing"),
         pytest.param(SNAPSHOT.to_json().replace("[-1]", "[0]"), id="a class that is not there"),
         pytest.param(SNAPSHOT.to_json().replace("[-1]", '["a"]'), id="a class without a number"),

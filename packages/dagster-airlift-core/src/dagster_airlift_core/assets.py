@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,6 +28,9 @@ from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, MAPPED_ASSETS_ME
 
 MAPPED_KIND = "airliftmapped"
 """Dagster's UI shows it as the logo of Airflow with the word "Mapped"."""
+OPERATOR_TAG = "airlift/operator"
+TASK_GROUP_TAG = "airlift/task-group"
+"""Tags of a mapped asset, by which Dagster finds all assets of one operator or one group of tasks."""
 _KIND_TAG = "dagster/kind/"
 _MAX_KINDS = 10
 
@@ -81,11 +84,7 @@ def instance_asset_spec(instance: str, links: Links, snapshot: AirflowSnapshot |
 def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: DagIndex) -> AssetSpec:
     """Return the asset that stands for a DAG; metadata tells owners and tags where Dagster's own cannot be the same."""
     name = source.instance
-    known = {
-        "Schedule": dag.schedule,
-        "Source File": dag.file,
-        "Tasks Proxied": _progress(source, dag.dag_id),
-    }
+    known = {"Schedule": dag.schedule, "Tasks Proxied": _progress(source, dag.dag_id)}
     owners = [owner for owner in dag.owners if is_dagster_owner(owner)]
     tags = [tag_part(tag) for tag in dag.tags]
     lists = {
@@ -97,7 +96,7 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
         _template(name, "dag"),
         key=dag_asset_key(name, dag.dag_id),
         deps=deps,
-        description=dag.description or f"The DAG {dag.dag_id} of the Airflow instance {name}.",
+        description=_description(dag, name),
         owners=owners,
         tags={
             INSTANCE_TAG: tag_part(name),
@@ -119,6 +118,12 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
 @lru_cache(maxsize=64)
 def _template(instance: str, kind: str) -> AssetSpec:
     return AssetSpec("template", kinds={"airflow", kind}, group_name=dagster_name(instance))
+
+
+def _description(dag: Dag, instance: str) -> str:
+    """Return what the DAG says of itself, and where it is defined: of a text, the lineage shows the first line."""
+    text = dag.description or f"The DAG {dag.dag_id} of the Airflow instance {instance}."
+    return f"{text}\n\nDefined in `{dag.file}`." if dag.file else text
 
 
 def _status(dag: Dag) -> Mapping[str, str]:
@@ -186,15 +191,15 @@ def described(
     handles = tuple(dict.fromkeys(one.handle for one in entries if one.instance == source.instance))
     if not handles:
         return spec
-    metadata: dict[str, object] = {**mapping_metadata(entries)}
-    for handle in handles:
-        suffix = f" ({handle})" if len(handles) > 1 else ""
-        metadata.update({f"{label}{suffix}": value for label, value in _facts(handle, source).items()})
-    tags = {INSTANCE_TAG: tag_part(source.instance)}
+    tags = {INSTANCE_TAG: tag_part(source.instance), **_task_tags(handles, source.snapshot)}
     if len(handles) == 1:
         tags[DAG_ID_TAG] = tag_part(handles[0].dag_id)
         if isinstance(handles[0], TaskHandle):
             tags[TASK_ID_TAG] = tag_part(handles[0].task_id)
+    metadata: dict[str, object] = {**mapping_metadata(entries)}
+    for handle in handles:
+        suffix = f" ({handle})" if len(handles) > 1 else ""
+        metadata.update({f"{label}{suffix}": value for label, value in _facts(handle, source, tags)})
     if any(not is_there(handle, source.snapshot) for handle in handles):
         tags[STATUS_TAG] = "missing"
     place = place_of(handles, source.snapshot, automation)
@@ -206,20 +211,35 @@ def described(
     return with_facts(spec, metadata, tags)
 
 
-def _facts(handle: Handle, source: Source) -> dict[str, object]:
+def _task_tags(handles: Sequence[Handle], snapshot: AirflowSnapshot) -> dict[str, str]:
+    """Return the operator and the task group that all of these tasks share, where a tag can hold them as they are."""
+    tasks = [snapshot.tasks.get(handle) if isinstance(handle, TaskHandle) else None for handle in handles]
+    shared = {
+        OPERATOR_TAG: {task.operator if task else None for task in tasks},
+        TASK_GROUP_TAG: {task.group_id if task else None for task in tasks},
+    }
+    return {
+        tag: value
+        for tag, values in shared.items()
+        if len(values) == 1 and (value := next(iter(values))) and tag_part(value) == value
+    }
+
+
+def _facts(handle: Handle, source: Source, tags: Mapping[str, str]) -> Iterator[tuple[str, object]]:
+    """Yield what is known of a task or DAG and is not told by a tag."""
     snapshot, links = source.snapshot, source.links
     dag = snapshot.dags.get(handle.dag_id)
-    facts: dict[str, object] = {"Schedule": dag.schedule} if dag and dag.schedule else {}
+    if dag and dag.schedule:
+        yield "Schedule", dag.schedule
     if isinstance(handle, DagHandle):
-        facts["View DAG"] = MetadataValue.url(links.dag(handle.dag_id))
-        return facts
-    facts["View Task"] = MetadataValue.url(links.task(handle.dag_id, handle.task_id))
+        yield "View DAG", MetadataValue.url(links.dag(handle.dag_id))
+        return
+    yield "View Task", MetadataValue.url(links.task(handle.dag_id, handle.task_id))
     task = snapshot.tasks.get(handle)
-    if task and task.operator:
-        facts["Operator"] = task.operator
-    if task and task.group_id:
-        facts["Task Group"] = task.group_id
-    return facts
+    if task and task.operator and OPERATOR_TAG not in tags:
+        yield "Operator", task.operator
+    if task and task.group_id and TASK_GROUP_TAG not in tags:
+        yield "Task Group", task.group_id
 
 
 def mistakes(specs: Iterable[AssetSpec], source: Source, automation: Mapping[AssetKey, str]) -> Sequence[str]:

@@ -13,6 +13,7 @@ from dagster import (
     SensorDefinition,
 )
 
+from dagster_airlift_core._collecting import collecting_later
 from dagster_airlift_core._dagster_private import map_specs
 from dagster_airlift_core.airflow_assets import AirflowAssets
 from dagster_airlift_core.assets import (
@@ -44,6 +45,7 @@ _SHOWN = 20
 _log = logging.getLogger(__name__)
 
 
+@collecting_later()
 def peered(airflow: AirflowInstance, defs: Definitions, loaded: Loaded, choices: Choices) -> Definitions:
     """Return your definitions with what Airflow adds to them.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 from dagster import AssetKey
 
@@ -52,6 +53,7 @@ def _part(text: str) -> str:
     return text.replace("%", "%25") or "%"
 
 
+@lru_cache(maxsize=4096)
 def tag_part(text: str) -> str:
     """Return a text that may stand in a tag and that no other text is given."""
     if _TAG.fullmatch(text):

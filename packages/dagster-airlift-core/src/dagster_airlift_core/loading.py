@@ -40,8 +40,9 @@ class Loaded:
 
     def to_state(self) -> str:
         """Return it as a short text for the processes that load the same definitions again."""
-        fields = [self.snapshot.to_json() if self.snapshot else None, self.stale_because]
-        return base64.b64encode(zlib.compress(json.dumps(fields).encode(), 6)).decode()
+        text = self.snapshot.to_json() if self.snapshot else ""
+        lines = f"{json.dumps(self.stale_because)}\n{text}"
+        return base64.b64encode(zlib.compress(lines.encode(), 6)).decode()
 
     @classmethod
     def from_state(cls, state: str) -> Loaded:
@@ -51,9 +52,12 @@ class Loaded:
             SnapshotError: It is none, or one of another release.
         """
         try:
-            text, stale_because = json.loads(zlib.decompress(base64.b64decode(state)))
-        except (ValueError, TypeError, zlib.error) as error:
+            first, _, text = zlib.decompress(base64.b64decode(state)).decode().partition("\n")
+            stale_because: object = json.loads(first)
+        except (ValueError, zlib.error) as error:
             raise SnapshotError(f"No state of a code location: {error!r}.") from error
+        if not (stale_because is None or isinstance(stale_because, str)):
+            raise SnapshotError(f"No state of a code location: its first line is {first[:100]!r}.")
         return cls(AirflowSnapshot.from_json(text) if text else None, stale_because)
 
 

@@ -61,9 +61,10 @@ class Peer:
         index = self._yours_mapping.index_by_dag()
         nothing = DagIndex({}, [])
         specs: list[AssetSpec] = []
-        for dag_id, dag in sorted(self.source.snapshot.dags.items()):
-            key = dag_asset_key(self.source.instance, dag_id)
+        dags = self.source.snapshot.dags
+        for dag_id, key in sorted(self.dag_keys.items()):
             if key not in self._taken:
+                dag = dags[dag_id]
                 spec = dag_asset_spec(self.source, dag, self._edges.get(key, ()), index.get(dag_id, nothing))
                 specs.append(self._with_left_out(spec))
         return specs
@@ -76,7 +77,7 @@ class Peer:
             for spec in self._bare
         ]
 
-    @property
+    @cached_property
     def dag_keys(self) -> Mapping[str, AssetKey]:
         """The key of the asset of each DAG."""
         dags = self.source.snapshot.dags
@@ -107,8 +108,8 @@ class Peer:
         if self.airflow_assets:
             wanted = {key: list(deps) for key, deps in self.airflow_assets.edges(self._tasks).items()}
         for dag_id, keys in self.mapping.keys_by_dag().items():
-            if dag_id in self.source.snapshot.dags:
-                key = dag_asset_key(self.source.instance, dag_id)
+            key = self.dag_keys.get(dag_id)
+            if key:
                 wanted.setdefault(key, []).extend(self._lineage.leaves(keys - {key}))
         return {key: list(dict.fromkeys(deps)) for key, deps in wanted.items() if key not in self._taken}
 
@@ -117,10 +118,10 @@ class Peer:
         return self._lineage.without_circles(self._wanted)
 
     def _with_left_out(self, spec: AssetSpec) -> AssetSpec:
-        kept = set(self._edges.get(spec.key, ()))
-        left_out = [key.to_user_string() for key in self._wanted.get(spec.key, ()) if key not in kept]
-        if not left_out:
+        kept, wanted = self._edges.get(spec.key, ()), self._wanted.get(spec.key, ())
+        if len(kept) == len(wanted):
             return spec
+        left_out = [key.to_user_string() for key in wanted if key not in set(kept)]
         names = ", ".join(left_out)
         _log.warning("%s cannot depend on %s: that would close a circle.", spec.key.to_user_string(), names)
         return spec.merge_attributes(metadata={"Would Close a Circle": MetadataValue.json(left_out)})

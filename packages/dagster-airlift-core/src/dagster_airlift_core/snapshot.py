@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
+from dagster_airlift_core._collecting import collecting_later
 from dagster_airlift_core.errors import AirliftError
 from dagster_airlift_core.filters import EVERYTHING, AirflowFilter
 from dagster_airlift_core.handles import TaskHandle
@@ -124,6 +125,7 @@ class AirflowSnapshot:
         return json.dumps(written, separators=(",", ":"), sort_keys=True)
 
     @classmethod
+    @collecting_later()
     def from_json(cls, text: str) -> AirflowSnapshot:
         """Return the snapshot that `to_json` wrote.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -11,6 +12,11 @@ from dagster_airlift_core.model import Task
 
 After: TypeAlias = str | Sequence[str] | None
 """Ids of the tasks right after a task: none, one, or several; most have one, which needs no list."""
+
+
+_TEXT: frozenset[type] = frozenset({str})
+_TEXT_OR_NOTHING = _TEXT | {type(None)}
+_AFTER = _TEXT_OR_NOTHING | {list}
 
 
 class Columns(NamedTuple):
@@ -62,20 +68,22 @@ class Columns(NamedTuple):
             TypeError: A column holds what it cannot.
             ValueError: There are more or fewer columns, or they differ in length.
         """
-        columns = cls(*row)
-        ids, operators, after, groups, mapped, proxied, classes, numbers = columns
+        ids, operators, after, groups, mapped, proxied, classes, numbers = cls(*row)
         if not len(ids) == len(operators) == len(after) or len(numbers) not in {0, len(ids)}:
             raise ValueError(f"expected columns of one length, found {row!r}")
         several = [one for ids_after in after if isinstance(ids_after, list) for one in ids_after]
-        texts = (ids, groups, groups.values(), mapped, proxied, several, classes)
+        texts = (*ids, *groups, *groups.values(), *mapped, *proxied, *several, *classes)
         if (
-            any(not set(map(type, column)) <= {str} for column in texts)
-            or not set(map(type, operators)) <= {str, type(None)}
-            or not set(map(type, after)) <= {str, type(None), list}
+            not set(map(type, texts)) <= _TEXT
+            or not set(map(type, operators)) <= _TEXT_OR_NOTHING
+            or not set(map(type, after)) <= _AFTER
             or not (set(map(type, numbers)) <= {int} and set(numbers) <= set(range(-1, len(classes))))
         ):
             raise TypeError(f"expected columns of texts, found {row!r}")
-        return columns._replace(mapped=mapped or (), proxied=proxied or ())
+        if sorted(ids) != ids:
+            raise ValueError(f"expected the ids in order, found {ids!r}")
+        names = (tuple(mapped), tuple(proxied), tuple(classes))
+        return cls(tuple(ids), tuple(operators), tuple(after), groups, *names, tuple(numbers))
 
     def task(self, dag_id: str, number: int) -> Task:
         """Return one task."""
@@ -104,7 +112,7 @@ class TaskTable(Mapping[TaskHandle, Task]):
 
     def __init__(self, columns: Mapping[str, Columns]) -> None:
         self.columns = columns
-        self._numbers: dict[str, Mapping[str, int]] = {}
+        self._made: dict[TaskHandle, Task] = {}
 
     @classmethod
     def of(cls, tasks: Mapping[TaskHandle, Task]) -> TaskTable:
@@ -127,13 +135,18 @@ class TaskTable(Mapping[TaskHandle, Task]):
         return cls({dag_id: Columns.read(row) for dag_id, row in rows.items()})
 
     def __getitem__(self, handle: TaskHandle) -> Task:
-        """Make the task."""
-        number = self._numbers_of(handle.dag_id)[handle.task_id]
-        return self.columns[handle.dag_id].task(handle.dag_id, number)
+        """Make the task, when it is first looked at."""
+        task = self._made.get(handle)
+        if task is None:
+            number = self._number(handle)
+            if number is None:
+                raise KeyError(handle)
+            task = self._made[handle] = self.columns[handle.dag_id].task(handle.dag_id, number)
+        return task
 
     def __contains__(self, handle: object) -> bool:
         """Whether there is such a task; none is made for that."""
-        return isinstance(handle, TaskHandle) and handle.task_id in self._numbers_of(handle.dag_id)
+        return isinstance(handle, TaskHandle) and self._number(handle) is not None
 
     def __iter__(self) -> Iterator[TaskHandle]:
         """Go through the handles, DAG by DAG."""
@@ -145,13 +158,14 @@ class TaskTable(Mapping[TaskHandle, Task]):
         """Count the tasks."""
         return sum(len(of_dag.ids) for of_dag in self.columns.values())
 
-    def _numbers_of(self, dag_id: str) -> Mapping[str, int]:
-        """Return where the tasks of a DAG stand in its columns, found out when it is first asked."""
-        known = self._numbers.get(dag_id)
-        if known is None:
-            ids = self.columns[dag_id].ids if dag_id in self.columns else ()
-            known = self._numbers[dag_id] = {task_id: number for number, task_id in enumerate(ids)}
-        return known
+    def _number(self, handle: TaskHandle) -> int | None:
+        """Return where a task stands in the columns of its DAG."""
+        columns = self.columns.get(handle.dag_id)
+        if columns is None:
+            return None
+        number = bisect_left(columns.ids, handle.task_id)
+        is_there = number < len(columns.ids) and columns.ids[number] == handle.task_id
+        return number if is_there else None
 
 
 def _after(task: Task) -> After:
