@@ -163,6 +163,13 @@ class ObservationMachine(RuleBasedStateMachine):
     def run_moves(self, run: str, state: str) -> None:
         self.fake.set_run("etl", run, state)
 
+    @rule(task=tasks)
+    def a_task_and_its_run_of_last_month_end(self, task: str) -> None:
+        if ("etl", "old", task, -1) in self.fake.task_instances:
+            self.fake.clear_task("etl", "old", task)
+        self.fake.set_run("etl", "old", "success", run_after=self.fake.now - timedelta(days=30))
+        self.fake.set_task("etl", "old", task)
+
     @rule(run=runs)
     def run_is_deleted(self, run: str) -> None:
         self.commits()
@@ -326,7 +333,7 @@ def _overlap_is_always_brief(patch: pytest.MonkeyPatch) -> None:
 
 
 def _brief_passes_count_as_whole_ones(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Cursor, "_overlaps", lambda *_: True)
+    patch.setattr(Cursor, "reads_whole_overlap", True)
 
 
 def _no_dedupe(patch: pytest.MonkeyPatch) -> None:
@@ -381,6 +388,10 @@ def _clock_of_dagster(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(AirflowInstance, "heard_at", property(lambda _: datetime.now(UTC)))
 
 
+def _old_runs_wait_for_the_sweep(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(VersionTwo, "first_due", lambda *_: None)
+
+
 def _success_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("dagster_airlift_core.events.SUCCESS", "nothing")
 
@@ -400,6 +411,7 @@ OTHER_MUTATIONS = [
     pytest.param(_dedupe_by_asset_alone, ObservationMachine, id="dedupe by asset alone"),
     pytest.param(_instants_are_not_read_on, ObservationOfAirflowTwo, id="tie-break dropped, slices"),
     pytest.param(_no_sweep, ObservationMachine, id="sweep dropped"),
+    pytest.param(_old_runs_wait_for_the_sweep, ObservationMachine, id="old runs left to the sweep"),
     pytest.param(_clock_of_dagster, ObservationMachine, id="clock of Dagster"),
 ]
 """These take a minute each: `nox -s observation` drives them."""
