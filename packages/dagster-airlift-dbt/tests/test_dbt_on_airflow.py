@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from dagster_airlift_core.testing import FakeAirflow
 from dagster_airlift_dbt import DbtCommand, DbtGraph, DbtMigrationError, DbtOnAirflow
 
 MAPPING = "dagster-airlift/task-mapping"
+MANY = 203
+"""More than dagster-dbt names on a command line: it then copies the project for a selector of its own."""
 
 
 def tasks_of(defs: Definitions) -> dict[str, list[str]]:
@@ -212,6 +215,29 @@ def test_checks_are_those_of_dagster_dbt(
     (assets,) = executable(ours.defs())
     assert assets.keys == theirs.keys
     assert set(assets.check_keys) == set(theirs.check_keys)
+
+
+def test_a_task_of_more_models_than_dagster_dbt_names_is_run_by_its_own_words_where_the_project_lies(
+    tmp_path: Path, project: Path
+) -> None:
+    (tmp_path / "models").mkdir()
+    for number in range(MANY):
+        (tmp_path / "models" / f"m{number}.sql").write_text("select 1 as one")
+    (tmp_path / "dbt_project.yml").write_text("name: many\nversion: '1.0'\nprofile: books\n")
+    (tmp_path / "profiles.yml").write_text((project / "profiles.yml").read_text())
+    subprocess.run(["dbt", "--quiet", "parse", "--profiles-dir", "."], cwd=tmp_path, check=True)
+    command = DbtCommand("run", select="path:models")
+    many = DbtOnAirflow(tmp_path / "target/manifest.json", {"nightly": {"many": command}})
+    (assets,) = executable(
+        many.migrate("nightly", "many", project=DbtProject(tmp_path, profiles_dir=tmp_path)).defs()
+    )
+
+    result = materialize([assets])
+
+    assert len(result.get_asset_materialization_events()) == MANY
+    (written,) = tmp_path.glob("target/*/run_results.json")
+    arguments = json.loads(written.read_text())["args"]
+    assert (arguments["select"], arguments["project_dir"]) == (["path:models"], str(tmp_path))
 
 
 def test_flags_reach_dbt(manifest: Path, project: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster_dbt import DbtProject, dbt_assets
-from till import Till
+from till import SOURCES, Till
 
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
@@ -20,6 +20,7 @@ from dagster_airlift_core import (
     build_defs_from_airflow_instance,
 )
 from dagster_airlift_core.testing import FakeAirflow, SensorDaemon
+from dagster_airlift_core.wire import LAUNCH_KEY_TAG, launch_key
 from dagster_airlift_dbt import (
     DbtCommand,
     DbtManifestError,
@@ -232,6 +233,50 @@ def test_each_try_tells_of_its_own_models(
     assert len(shown.daemon.observations("sales")) == 1
 
 
+def test_a_task_that_was_deferred_has_the_results_of_all_its_time(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
+) -> None:
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=BUILD, results=[DbtResultStore(str(tmp_path))])
+    shown = observing(fake, dagster, dbt)
+    fake.set_task("nightly", "r1", "build", "running")
+    stored(tmp_path, "r1", "build", results(fake, "build", {"model.till.sales": "success"}))
+    fake.now += timedelta(minutes=1)
+    fake.set_task("nightly", "r1", "build", "deferred")
+    waiting = shown.tick()
+    fake.now += timedelta(hours=3)
+
+    run_task(fake, "r1", "build", "success")
+    ended, again = shown.tick(), shown.tick()
+
+    assert (waiting, ended, again) == ([], ["sales"], [])
+    assert shown.built == {"sales"}
+
+
+def test_a_model_of_a_proxied_task_and_of_its_twin_in_airflow_is_told_of_each_run_once(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
+) -> None:
+    sales = DbtCommand("run", select="sales")
+    tasks = {"nightly": {"build": sales, "seed": sales}}
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=tasks, results=[DbtResultStore(str(tmp_path))])
+    shown = observing(fake, dagster, dbt)
+    key = launch_key(
+        instance="prod", dag_id="nightly", run_id="r1", task_id="build", map_index=-1, max_tries=0
+    )
+    built = dg.asset(key="sales")(lambda: None)
+    dg.materialize([built], instance=dagster, tags={LAUNCH_KEY_TAG: key})
+    fake.proxy_task("nightly", "build")
+    for task_id in ("build", "seed"):
+        stored(tmp_path, "r1", task_id, results(fake, "run", {"model.till.sales": "success"}))
+        run_task(fake, "r1", task_id, "success")
+
+    observed, again = shown.tick(), shown.tick()
+
+    by_dagster, by_airflow = sorted(shown.daemon.events("sales"), key=lambda event: len(event.metadata))
+    assert (observed, again) == (["sales"], [])
+    assert "Airflow Task ID" not in by_dagster.metadata
+    assert by_airflow.metadata["Airflow Task ID"].value == "seed"
+
+
 def test_the_copies_of_a_mapped_task_are_put_together(
     fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
 ) -> None:
@@ -281,6 +326,30 @@ def test_what_the_manifest_does_not_know_is_named_in_the_log(
     assert shown.built == {"sales"}
     assert "nightly.build in the DAG run 'r1'" in caplog.text
     assert "model.till.new is not in the manifest" in caplog.text
+
+
+def test_a_task_that_only_looks_how_old_the_sources_are_tells_of_that(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
+) -> None:
+    fake.set_task("nightly", "r0", "seed")
+    fake.edit_task("nightly", "r0", "seed", rendered_fields={"bash_command": "dbt source freshness"})
+    airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
+    where = [DbtResultStore(str(tmp_path))]
+    dbt = DbtOnAirflow(manifest=till.manifest, airflow=airflow, tasks=BUILD, results=where)
+    shown = observing(fake, dagster, dbt)
+    folder = tmp_path / "nightly" / "r1" / "seed" / "-1" / "1"
+    folder.mkdir(parents=True)
+    metadata = {**SOURCES["metadata"], "generated_at": (fake.now + timedelta(seconds=30)).isoformat()}
+    aged = [{**SOURCES["results"][0], "timing": []}]
+    (folder / "sources.json").write_text(json.dumps({"metadata": metadata, "results": aged}))
+    run_task(fake, "r1", "seed", "success")
+
+    shown.tick()
+
+    source = dg.AssetCheckKey(dg.AssetKey(["shop", "shelves"]), "dbt_source_freshness")
+    history = dagster.event_log_storage.get_asset_check_execution_history(source, limit=10)
+    assert [record.evaluation.passed for record in history if record.evaluation] == [False]
+    assert shown.built == set()
 
 
 def test_of_failures_only_it_is_told_too_that_a_test_passes_again(

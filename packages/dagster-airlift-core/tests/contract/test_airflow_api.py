@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
@@ -218,6 +218,19 @@ def test_what_the_tasks_of_many_dags_ran_last_comes_at_once(server: Server) -> N
         ("contract", "parts"): [(0, "true"), (1, "true"), (2, "true")],
         ("contract_fails", "bad"): [(-1, "false")],
     }
+
+
+def test_the_last_runs_of_a_dag_come_newest_first(server: Server) -> None:
+    newest_first = sorted(
+        (run for run in runs(server, server.everything) if run.dag_id == "contract"),
+        key=lambda run: run.ended_at or datetime.min.replace(tzinfo=UTC),
+        reverse=True,
+    )
+
+    latest = server.airflow.dag_runs.latest("contract", 2).rows
+
+    assert [run.run_id for run in latest] == [run.run_id for run in newest_first]
+    assert server.airflow.dag_runs.latest("contract", 1).rows == latest[:1]
 
 
 def test_the_tasks_of_many_dags_come_at_once_and_a_dag_that_is_gone_stops_none(server: Server) -> None:
