@@ -9,7 +9,15 @@ from typing import Any
 
 import duckdb
 import pytest
-from dagster import AssetKey, AssetsDefinition, AssetSpec, Definitions, materialize
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    AssetSelection,
+    AssetSpec,
+    Definitions,
+    define_asset_job,
+    materialize,
+)
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -17,6 +25,7 @@ from dagster_dbt import (
     build_dbt_asset_specs,
     dbt_assets,
 )
+from till import Till
 
 from dagster_airlift_core import AirflowBasicAuthBackend, AirflowInstance
 from dagster_airlift_core.testing import FakeAirflow
@@ -238,6 +247,33 @@ def test_a_task_of_more_models_than_dagster_dbt_names_is_run_by_its_own_words_wh
     (written,) = tmp_path.glob("target/*/run_results.json")
     arguments = json.loads(written.read_text())["args"]
     assert (arguments["select"], arguments["project_dir"]) == (["path:models"], str(tmp_path))
+
+
+def test_asked_for_the_assets_of_a_task_dagster_runs_its_words_also_where_sources_have_checks(
+    till: Till,
+) -> None:
+    source_tests = DagsterDbtTranslator(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+    command = DbtCommand("build", select="source:shop+ growing", exclude="two_readers")
+    dbt = DbtOnAirflow(till.manifest, {"nightly": {"build": command}}, translator=source_tests).migrate(
+        "nightly", "build", project=DbtProject(till.folder, profiles_dir=till.folder)
+    )
+    (assets,) = executable(dbt.defs())
+    # As Airflow asks: that brings the checks of the assets, and no others.
+    job = define_asset_job("asked", selection=AssetSelection.assets(*assets.keys))
+    before = set(till.folder.glob("target/*/run_results.json"))
+
+    result = Definitions(assets=[assets], jobs=[job]).resolve_job_def("asked").execute_in_process()
+
+    (written,) = set(till.folder.glob("target/*/run_results.json")) - before
+    ran = json.loads(written.read_text())
+    planned = dbt.preflight("nightly", "build").dagster
+    assert planned
+    assert sorted(each["unique_id"] for each in ran["results"]) == sorted((*planned.models, *planned.others))
+    assert " ".join(ran["args"]["select"]) == command.select
+    assert {check.check_name for check in result.get_asset_check_evaluations()} == {
+        "one_of_two",
+        "source_not_null_shop_shelves_id",
+    }
 
 
 def test_flags_reach_dbt(manifest: Path, project: Path) -> None:

@@ -114,19 +114,28 @@ class Execution:
         """
         translator = self._for_dagster_dbt()
         assets = DbtAssets(self.assets.project, specs_by(translator, self.assets.project))
+        manifest = self.assets.project.manifest or {}
         ids = assets.ids_of(command)
+        specs, checks = list(assets.specs(ids).values()), _checks(assets, translator, ids)
 
         @multi_asset(
             name=name,
-            specs=list(assets.specs(ids).values()),
-            check_specs=_checks(assets, translator, ids),
+            specs=specs,
+            check_specs=checks,
             can_subset=True,
             allow_arbitrary_check_specs=True,
             op_tags=_selection_tags(command),
         )
         def run_dbt(context: AssetExecutionContext) -> Iterator[object]:
             dbt = DbtCliResource(project_dir=project)
-            yield from dbt.cli([command.command, *command.options, *command.flags], context=context).stream()
+            words = [command.command, *command.options, *command.flags]
+            if not _lacks_checks_of_sources_alone(context, specs, checks):
+                yield from dbt.cli(words, context=context).stream()
+                return
+            words += command.selection
+            told = dbt.cli(words, manifest=manifest, dagster_dbt_translator=translator)
+            for event in told.stream_raw_events():
+                yield from event.to_default_asset_events(manifest, translator, context, told.target_path)
 
         return run_dbt
 
@@ -177,6 +186,20 @@ class Execution:
             f"dagster-dbt cannot run what {type(self.translator).__name__} names: it is no DagsterDbtTranslator. "
             "Derive it from that class, or give a function of a resource and its spec."
         )
+
+
+def _lacks_checks_of_sources_alone(
+    context: AssetExecutionContext, specs: Collection[AssetSpec], checks: Collection[AssetCheckSpec]
+) -> bool:
+    """Whether all assets are asked for, and all checks but some of what is only read.
+
+    So does Airflow ask: for the assets, which brings the checks of these. To dagster-dbt that is a part, of which it
+    would name the resources, and so run tests that the words of the command leave out.
+    """
+    asked = context.selected_asset_keys
+    lacking = {check.key for check in checks} - context.selected_asset_check_keys
+    is_whole = {spec.key for spec in specs} == asked
+    return is_whole and bool(lacking) and not any(key.asset_key in asked for key in lacking)
 
 
 def _checks(
