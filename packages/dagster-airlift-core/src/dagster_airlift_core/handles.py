@@ -6,6 +6,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from dagster_airlift_core.arguments import expect
+
 _VALID_NAME = re.compile(r"[A-Za-z0-9_]+")
 _INSTANCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _LOOKS_DERIVED = re.compile(r".*_[0-9a-f]{8}")
@@ -47,8 +49,10 @@ def instance_name(name: str) -> str:
     """Return the name of an Airflow instance.
 
     Raises:
+        TypeError: It is no text.
         ValueError: Dagster would refuse names that are made of it: those of the steps of its checks.
     """
+    expect("The name of an Airflow instance", name, str, "a text, such as 'prod'")
     if not _INSTANCE_NAME.fullmatch(name):
         raise ValueError(
             f"An Airflow instance cannot have the name {name!r}: it becomes part of asset keys, of which "
