@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from dagster_airlift_core.arguments import expect
 
-_VALID_NAME = re.compile(r"[A-Za-z0-9_]+")
 _INSTANCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _LOOKS_DERIVED = re.compile(r".*_[0-9a-f]{8}")
 
@@ -61,13 +60,18 @@ def instance_name(name: str) -> str:
     return name
 
 
-def dagster_name(text: str) -> str:
+def dagster_name(text: str, *, also: str = "") -> str:
     """Return a name of letters, digits and underscores that no other text is given.
 
     Dagster demands such names of sensors and groups. A text that already is one stays as it is,
     unless it looks like a name made here.
+
+    Args:
+        text: The text.
+        also: Further characters that the name may have.
     """
-    if _VALID_NAME.fullmatch(text) and not _LOOKS_DERIVED.fullmatch(text):
+    allowed = f"A-Za-z0-9_{re.escape(also)}"
+    if re.fullmatch(f"[{allowed}]+", text) and not _LOOKS_DERIVED.fullmatch(text):
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{re.sub(r'[^A-Za-z0-9_]', '_', text)}_{digest}"
+    return f"{re.sub(f'[^{allowed}]', '_', text)}_{digest}"
