@@ -31,7 +31,7 @@ def mappable(to: DagHandle | TaskHandle | str, assets: Iterable[_Value]) -> tupl
     for asset in found:
         if not _is(asset, (AssetSpec, AssetsDefinition)):
             raise MappingError(
-                f"{_named(to)} is mapped to {asset!r}, of the type {type(asset).__name__}. {_ACCEPTED}; "
+                f"{_named(to)} is mapped to {asset!r}, a {type(asset).__name__}. {_ACCEPTED}; "
                 "to map what has only a key, give dg.AssetSpec(key)."
             )
     return found
