@@ -16,6 +16,7 @@ from dagster_airlift_core._near import naming_others
 from dagster_airlift_core._outage import Outage, ask_each
 from dagster_airlift_core._reaching import transport_of
 from dagster_airlift_core._runs_due import RunsDue
+from dagster_airlift_core.arguments import expect
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.dag_runs import DagRuns
 from dagster_airlift_core.errors import AirflowApiError, AirflowUnreachable
@@ -50,12 +51,17 @@ class AirflowInstance:
         http: How HTTP gets there: certificates, proxy, headers, connections.
 
     Raises:
+        TypeError: An argument is of another type.
         ValueError: The name has other characters, or none.
     """
 
     def __init__(
         self, auth_backend: AirflowAuthBackend, name: str, *, http: HttpOptions = DEFAULT_OPTIONS
     ) -> None:
+        expect(
+            "auth_backend", auth_backend, AirflowAuthBackend, "an AirflowBasicAuthBackend or another backend"
+        )
+        expect("http", http, HttpOptions, "an HttpOptions, such as HttpOptions(connections=4)")
         self.name = instance_name(name)
         self._auth = auth_backend
         self._connections = http.connections

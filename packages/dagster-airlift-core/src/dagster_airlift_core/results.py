@@ -15,6 +15,7 @@ TaskEvent: TypeAlias = AssetMaterialization | AssetObservation | AssetCheckEvalu
 """What a finished task may have done: built an asset, failed at one, or tested one."""
 
 
+@runtime_checkable
 class TaskResults(Protocol):
     """Knows what a finished task did, asset by asset: dbt's run results, a log, a store."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from logging import Logger
@@ -21,6 +21,7 @@ from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
 from dagster_airlift_core.model import AssetUpdate, DagRun, TaskInstance
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_core.observed import EARLIEST, Observed
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.placing import Placer
@@ -237,9 +238,13 @@ class Tick:
 
     def _tell(self) -> None:
         if self._set_aside:
-            self.log.warning("Set aside, everything else was observed: %s.", _shown(self._set_aside))
+            self.log.warning(
+                "Set aside, everything else was observed: %s.", some_of(self._set_aside, _SHOWN, between="; ")
+            )
         if self._placer.unplaced:
-            self.log.warning("Observed without a partition: %s.", _shown(self._placer.unplaced))
+            self.log.warning(
+                "Observed without a partition: %s.", some_of(self._placer.unplaced, _SHOWN, between="; ")
+            )
 
     def _summary(self, cursor: Cursor, now: datetime) -> str:
         name = f"Airflow instance {cursor.instance!r}"
@@ -250,12 +255,6 @@ class Tick:
             still = f"still reading what changed since {since}, {late} late"
             return f"{name}: {rows} rows read; {still}.{rest}"
         return f"{name}: {rows} rows read; observed up to {cursor.watermark:%Y-%m-%d %H:%M:%S}Z.{rest}"
-
-
-def _shown(sentences: Iterable[str]) -> str:
-    told = list(sentences)
-    more = len(told) - _SHOWN
-    return "; ".join(told[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _name(row: Ending) -> str:

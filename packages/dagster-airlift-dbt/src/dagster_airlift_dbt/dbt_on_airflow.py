@@ -18,12 +18,14 @@ from dagster_airlift_core.model import TaskInstance
 from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt import resolved
 from dagster_airlift_dbt.checks import DbtChecks
-from dagster_airlift_dbt.discovered import Discovered
+from dagster_airlift_dbt.discovered import NOBODY_ASKED, Discovered
 from dagster_airlift_dbt.discovery import Discovery
 from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError
 from dagster_airlift_dbt.explicit import ExplicitTasks, Tasks
 from dagster_airlift_dbt.found import ResultSource
+from dagster_airlift_dbt.given import check_given
 from dagster_airlift_dbt.index import DbtIndex
+from dagster_airlift_dbt.last_resolved import LastResolved
 from dagster_airlift_dbt.manifest import ManifestSource
 from dagster_airlift_dbt.migrating import command_to_migrate, refuse_two_owners
 from dagster_airlift_dbt.preflight import Preflight, RanLast, preflight_of
@@ -91,9 +93,11 @@ class DbtOnAirflow:
     _discovered: dict[Discovery, Discovered] = field(
         default_factory=dict[Discovery, Discovered], repr=False, compare=False
     )
+    _last: LastResolved = field(default_factory=LastResolved, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse a detail or checks that there are not, and what names no task at all."""
+        """Refuse what is of another type, a detail or checks that there are not, and what names no task at all."""
+        check_given(self.manifest, self.tasks, self.airflow, self.retrieval_filter, self.results)
         if self.detail not in get_args(Detail):
             raise DbtManifestError(f"The detail {self.detail!r} is not among {', '.join(get_args(Detail))}.")
         if self.checks not in get_args(Checks):
@@ -233,7 +237,7 @@ class DbtOnAirflow:
 
     @cached_property
     def _task_results(self) -> DbtTaskResults:
-        return self._results_of(self._resolved())
+        return self._results_of(self._last.tasks or self._resolved())
 
     def _results_of(self, tasks: resolved.ResolvedTasks) -> DbtTaskResults:
         checks = [DbtChecks(each, self.translator) for each in tasks.projects.projects]
@@ -241,18 +245,20 @@ class DbtOnAirflow:
         return DbtTaskResults(self.results, checks, tasks.commands, testing, self.checks, self.compiled_sql)
 
     def _resolved(self) -> resolved.ResolvedTasks:
-        projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])
-        explicit = self._explicit
+        contents = tuple(reader.read() for reader in self._readers)
         discovered = self._discover()
+        return self._last.get((*contents, discovered), lambda: self._resolve(contents, discovered))
+
+    def _resolve(self, contents: Collection[DbtProjectContent], found: Discovered) -> resolved.ResolvedTasks:
+        projects = DbtProjects([self._assets(content) for content in contents])
+        explicit = self._explicit
         tasks = [resolved.given(projects, handle, each) for handle, each in explicit.commands.items()]
-        tasks += [
-            resolved.found(projects, task) for task in discovered.tasks if not explicit.decides(task.handle)
-        ]
-        return resolved.ResolvedTasks(projects, tuple(tasks), discovered.problems)
+        tasks += [resolved.found(projects, task) for task in found.tasks if not explicit.decides(task.handle)]
+        return resolved.ResolvedTasks(projects, tuple(tasks), found.problems)
 
     def _discover(self) -> Discovered:
         if self.airflow is None:
-            return Discovered("")
+            return NOBODY_ASKED
         path = Path(self.state_path) if self.state_path else None
         discovery = Discovery(self.airflow, self.retrieval_filter or EVERYTHING, path)
         if discovery not in self._discovered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from dagster_airlift_core import AirflowInstance
 from dagster_airlift_core.model import TaskInstance
@@ -28,6 +28,7 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class ResultSource(Protocol):
     """A place where results of dbt may lie."""
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from dagster_airlift_core import TaskHandle
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_dbt.arguments import NonBuilding
 from dagster_airlift_dbt.errors import DbtMigrationError
 from dagster_airlift_dbt.flags import places_of, settings_of
@@ -196,9 +197,7 @@ def _shown(value: str | None) -> str:
 
 
 def _names(ids: Collection[str]) -> str:
-    names = sorted(ids)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return some_of(sorted(ids), _SHOWN)
 
 
 def _described(title: str, run: RunOfDbt | None) -> list[str]:

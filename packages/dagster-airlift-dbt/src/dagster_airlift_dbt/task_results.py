@@ -20,6 +20,7 @@ from dagster import (
 
 from dagster_airlift_core import AirflowInstance, TaskHandle
 from dagster_airlift_core.model import SUCCESS, TaskInstance
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt.belonging import why_not_of
 from dagster_airlift_dbt.checks import DbtChecks
@@ -186,10 +187,9 @@ class DbtTaskResults:
 
     def _tell(self, instance: TaskInstance, notes: Sequence[str]) -> None:
         if notes:
-            shown = "; ".join(notes[:_SHOWN])
-            more = f"; and {len(notes) - _SHOWN} more" if len(notes) > _SHOWN else ""
+            shown = some_of(notes, _SHOWN, between="; ")
             name = f"{instance.dag_id}.{instance.task_id} in the DAG run {instance.run_id!r}"
-            _log.warning("Of what dbt did in %s, this was passed over: %s%s.", name, shown, more)
+            _log.warning("Of what dbt did in %s, this was passed over: %s.", name, shown)
 
 
 def _sources(assets: DbtAssets, unique_id: str) -> list[str]:
