@@ -19,9 +19,11 @@ RenderedValue: TypeAlias = (
 SUCCESS = "success"
 FAILED = "failed"
 """A try that Airflow does not repeat; one that it does is `up_for_retry`."""
+UNREACHED = "upstream_failed"
+"""A task that Airflow did not get to, because something before it failed."""
 ENDED_WELL = frozenset({SUCCESS, "skipped", "removed"})
 """States of a mapped task instance that do not keep its task from having succeeded."""
-ENDED = ENDED_WELL | {FAILED, "upstream_failed"}
+ENDED = ENDED_WELL | {FAILED, UNREACHED}
 """States of a mapped task instance in which nothing more happens."""
 
 NOT_MAPPED = -1

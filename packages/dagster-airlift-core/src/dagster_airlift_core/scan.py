@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from logging import Logger
 
 from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey
@@ -21,12 +21,12 @@ from dagster_airlift_core.identity import Told
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import AssetUpdate, DagRun, Page, TaskInstance
+from dagster_airlift_core.model import UNREACHED, AssetUpdate, DagRun, Page, TaskInstance
 from dagster_airlift_core.observed import EARLIEST, Observed
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Candidate, Recall
-from dagster_airlift_core.results import TaskEvent, TaskResults, testing_tasks
+from dagster_airlift_core.results import TaskEvent, TaskResults, testing_tasks, unreached_tasks
 from dagster_airlift_core.telling import Teller, Transform
 
 NO_NEW_PAGE_AT = 500
@@ -94,6 +94,7 @@ class Tick:
             memory=self.memory,
             mapped_tasks=self.mapped_tasks,
             testing_tasks=testing_tasks(self.results),
+            unreached_tasks=unreached_tasks(self.results),
         )
         self._placer = Placer(self.airflow, self.mapping, self.partitioning)
         self._teller = Teller(
@@ -148,17 +149,25 @@ class Tick:
             AirflowApiError: Airflow could not be read; nothing of the pass is lost.
         """
         started = self.clock()
-        rest: Scan | None = scan.in_order(self.airflow.scan_order())
+        rest: Scan | None = scan.in_order(self._order())
         while rest and len(self._found) < NO_NEW_PAGE_AT and self.clock() - started <= NO_NEW_PAGE_AFTER:
             rest = self._step("sweep", rest, started)
         self._tell()
         return self._events(), rest
 
     def _begun(self, cursor: Cursor) -> Cursor:
-        order = self.airflow.scan_order()
+        order = self._order()
         if cursor.is_under_way(self.mapping.fingerprint):
             return cursor.in_order(order)
         return cursor.begun(self.airflow.server_time(), self.mapping.fingerprint, order)
+
+    def _order(self) -> str:
+        order = self.airflow.scan_order()
+        return f"{order} {UNREACHED}" if self._with_unreached else order
+
+    @property
+    def _with_unreached(self) -> bool:
+        return bool(self._endings.unreached_tasks)
 
     def _step(self, kind: Kind, scan: Scan, started: float) -> Scan | None:
         """Deal with one page, as far as the budget goes, and return where to read on."""
@@ -188,7 +197,7 @@ class Tick:
         if scan.stream == "assets" and not self.mapping.uris:
             return _NOTHING
         read = {
-            "tasks": self.airflow.list_ended_task_instances,
+            "tasks": partial(self.airflow.list_ended_task_instances, with_unreached=self._with_unreached),
             "runs": self.airflow.list_ended_dag_runs,
             "assets": self.airflow.list_asset_updates,
         }[scan.stream]
