@@ -231,6 +231,11 @@ class DbtOnAirflow:
         """The tasks that run dbt and build nothing, which the core asks about as well."""
         return self._task_results.testing_tasks
 
+    @property
+    def unreached_tasks(self) -> Collection[TaskHandle]:
+        """The tasks that build something: of each the core tells too that Airflow did not get to it."""
+        return self._task_results.unreached_tasks
+
     @cached_property
     def _task_results(self) -> DbtTaskResults:
         return self._results_of(self._resolved())

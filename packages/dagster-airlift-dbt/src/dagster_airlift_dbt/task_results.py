@@ -19,12 +19,14 @@ from dagster import (
 )
 
 from dagster_airlift_core import AirflowInstance, TaskHandle
-from dagster_airlift_core.model import SUCCESS, TaskInstance
+from dagster_airlift_core.model import SUCCESS, UNREACHED, TaskInstance
 from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt.belonging import why_not_of
 from dagster_airlift_dbt.checks import DbtChecks
+from dagster_airlift_dbt.cosmos import watches
 from dagster_airlift_dbt.declared_checks import declared_checks
-from dagster_airlift_dbt.found import ResultSource
+from dagster_airlift_dbt.found import Found, ResultSource, WatchedResults
+from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.projects import TaskCommand
 from dagster_airlift_dbt.result_events import DbtEvents, dbt_events
 from dagster_airlift_dbt.run_results import RunResults
@@ -64,6 +66,11 @@ class DbtTaskResults:
     def testing_tasks(self) -> Collection[TaskHandle]:
         """The tasks whose tests are told of although no asset is mapped to them."""
         return self.testing if self.sources and self.which != "none" else ()
+
+    @property
+    def unreached_tasks(self) -> Collection[TaskHandle]:
+        """The tasks whose models were skipped where Airflow did not get to them: all that build some."""
+        return self._by_task.keys()
 
     def events_of(
         self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[AssetKey]
@@ -107,7 +114,7 @@ class DbtTaskResults:
         """Ask the sources in turn for results of one try, until one has some that are its own."""
         projects = [each.assets.project for each in self.checks]
         for source in self.sources:
-            found = source.results_of(airflow, instance, projects)
+            found = self._look(source, airflow, instance, projects)
             notes = list(found.notes)
             runs: list[RunResults] = []
             for run in found.runs:
@@ -120,6 +127,21 @@ class DbtTaskResults:
             if any(run.counts for run in runs):
                 return runs
         return None
+
+    def _look(
+        self,
+        source: ResultSource,
+        airflow: AirflowInstance,
+        instance: TaskInstance,
+        projects: Sequence[DbtProjectContent],
+    ) -> Found:
+        if isinstance(source, WatchedResults) and watches(instance.operator or ""):
+            return source.results_of_watched(airflow, instance, self._built_by(instance))
+        return Found() if instance.state == UNREACHED else source.results_of(airflow, instance, projects)
+
+    def _built_by(self, instance: TaskInstance) -> frozenset[str]:
+        """The unique ids of what a task builds, as far as that is known."""
+        return frozenset[str]().union(*(each.ids for each in self._commands_of(instance)))
 
     def _checks_of(self, instance: TaskInstance) -> Sequence[DbtChecks]:
         """The projects that a task runs; all of them where that is not known."""
