@@ -396,6 +396,7 @@ def test_a_task_that_only_tests_tells_of_its_tests_and_of_nothing_else(
     tested = {
         "test.till.sales_are_dear": "fail",
         "test.till.one_of_two": "pass",
+        "test.till.two_readers": "fail",
         "model.till.sales": "success",
     }
     stored(tmp_path, "r1", "test", results(fake, "build", tested))
@@ -405,7 +406,10 @@ def test_a_task_that_only_tests_tells_of_its_tests_and_of_nothing_else(
 
     assert shown.evaluations("sales", "sales_are_dear") == [False]
     assert shown.evaluations("growing", "one_of_two") == [True]
-    assert (first.count("sales"), first.count("growing")) == (2, 2)  # and the run before built them
+    for asset in ("sales", "growing"):
+        (which,) = shown.daemon.observations(asset)
+        assert which.description == "The dbt test two_readers, which is no asset check: fail."
+    assert (first.count("sales"), first.count("growing")) == (3, 3)  # and the run before built them
     assert again == []
 
 

@@ -51,7 +51,7 @@ class KnowsTestingTasks(Protocol):
 
     @property
     def testing_tasks(self) -> Collection[TaskHandle]:
-        """The tasks; what is returned of them are evaluations of checks."""
+        """The tasks; what is returned of them is what they tested."""
         ...
 
 

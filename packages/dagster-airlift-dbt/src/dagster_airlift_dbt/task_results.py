@@ -89,15 +89,14 @@ class DbtTaskResults:
         if all(runs is None for runs in told):
             return None
         runs = [run for each in told for run in each or ()]
-        made = [dbt_events(runs, checks, with_checks=self.which != "none", with_sql=self.with_sql)
-                for checks in self._checks_of(instances[0])]  # fmt: skip
+        # What builds nothing of its own, like a task that tests, or Cosmos' producer, tells of tests alone.
+        wanted = {"with_assets": bool(keys), "with_checks": self.which != "none", "with_sql": self.with_sql}
+        made = [dbt_events(runs, checks, **wanted) for checks in self._checks_of(instances[0])]
         events = [event for each in made for event in each.events]
         self._tell(instances[0], _unknown(made))
         ids = frozenset[str]().union(*(each.ids for each in made))
         events += self._assumed(instances, runs, ids, keys) if None not in told else ()
-        # What builds nothing of its own, like a task that tests, or Cosmos' producer, tells of tests alone.
-        told_of = events if keys else [event for event in events if isinstance(event, AssetCheckEvaluation)]
-        return list(self._wanted(told_of, instances))
+        return list(self._wanted(events, instances))
 
     def declared_checks(self, executable: Sequence[AssetsDefinition]) -> Sequence[AssetChecksDefinition]:
         """Declare the checks that Airflow evaluates: of all tests but those that Dagster can run.
