@@ -81,6 +81,24 @@ def test_what_is_known_of_such_a_task_is_told_instead(
     assert not observing.observations("t")
 
 
+def test_a_skipped_task_is_nothing_unless_something_is_known_of_it(
+    fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
+) -> None:
+    knowing = Knowing()
+    observing = daemon(airflow, dagster_instance, knowing)
+    fake.set_task("etl", "r1", "load", "skipped")
+
+    unknown = observing.tick()
+    knowing.known = {"t": dg.AssetObservation("t", description="dbt skipped it")}
+    fake.set_task("etl", "r2", "load", "skipped")
+    known = [observing.tick(), observing.tick()]
+
+    assert unknown == []
+    assert known == [["t"], []]
+    assert knowing.states[0] == "skipped"
+    assert not observing.events("t")
+
+
 def test_a_task_that_runs_after_all_is_told_of_once_more(
     fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
 ) -> None:
@@ -105,7 +123,7 @@ def test_where_they_are_wanted_of_no_task_airflow_is_not_asked_for_them(
     assert not any("upstream_failed" in str(request.query) for request in fake.requests)
 
 
-def test_the_first_tick_that_wants_them_reads_its_pages_anew(
+def test_what_was_not_wanted_before_is_told_of_within_the_overlap(
     fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
 ) -> None:
     before = daemon(airflow, dagster_instance, Knowing(unreached_tasks=()))

@@ -499,6 +499,24 @@ def test_a_task_that_watched_in_vain_and_then_ran_dbt_itself_tells_of_that(
     assert shown.daemon.events("broken")[0].metadata["Execution Duration"].value == 0.13
 
 
+def test_what_a_producer_told_counts_though_it_skipped_itself_when_airflow_tried_it_again(
+    watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
+) -> None:
+    airflow = AirflowInstance(AirflowBasicAuthBackend(watched.url, "viewer", "viewer"), "prod")
+    where = [CosmosWatcher(), DbtTaskLogs()]
+    dbt = DbtOnAirflow(manifest=till.manifest, airflow=airflow, tasks=PER_MODEL, results=where)
+    shown = observing(watched, dagster, dbt)
+    watched.retry_task("nightly", "r1", "dbt_producer_watcher")
+    watched.set_task("nightly", "r1", "dbt_producer_watcher", "skipped")
+    watched.set_task("nightly", "r1", "sales.run", "skipped")
+
+    first, again = shown.tick(), shown.tick()
+
+    assert shown.evaluations("sales", "not_null_sales_id") == [True]
+    assert shown.evaluations("sales", "sales_are_dear") == [False]
+    assert (len(first), again) == (3, [])
+
+
 @pytest.mark.parametrize("where", [pytest.param([], id="nowhere"), pytest.param([DbtTaskLogs()], id="logs")])
 def test_the_models_of_a_task_that_airflow_did_not_get_to_are_observed_once_as_not_built(
     where: list[DbtTaskLogs], fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till

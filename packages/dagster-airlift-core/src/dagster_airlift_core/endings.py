@@ -21,7 +21,7 @@ from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import ENDED, UNREACHED, AssetUpdate, DagRun, TaskInstance
+from dagster_airlift_core.model import ENDED, SKIPPED, UNREACHED, AssetUpdate, DagRun, TaskInstance
 from dagster_airlift_core.recall import Candidate, Recall
 
 Ending: TypeAlias = TaskInstance | DagRun | AssetUpdate
@@ -44,7 +44,7 @@ class Endings:
         memory: What was found in earlier ticks.
         mapped_tasks: How dynamically mapped tasks are told of.
         testing_tasks: Tasks that are told of although no asset is mapped to them.
-        unreached_tasks: Tasks that are told of although Airflow did not get to them.
+        unreached_tasks: Tasks that are told of although Airflow skipped them, or did not get to them.
     """
 
     airflow: AirflowInstance
@@ -75,7 +75,7 @@ class Endings:
             return asset_updated(name, links, row)
         if isinstance(row, DagRun):
             return dag_run_ended(name, links, row)
-        if row.state == UNREACHED and TaskHandle(row.dag_id, row.task_id) in self.unreached_tasks:
+        if row.state in (UNREACHED, SKIPPED) and TaskHandle(row.dag_id, row.task_id) in self.unreached_tasks:
             return task_unreached(name, links, row)
         return task_ended(name, links, row)
 

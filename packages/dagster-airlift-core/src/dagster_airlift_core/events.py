@@ -29,6 +29,7 @@ from dagster_airlift_core.model import (
     ENDED_WELL,
     FAILED,
     NOT_MAPPED,
+    SKIPPED,
     SUCCESS,
     UNREACHED,
     AssetUpdate,
@@ -127,15 +128,19 @@ def task_ended(name: str, links: Links, instance: TaskInstance) -> Ended | None:
 
 
 def task_unreached(name: str, links: Links, instance: TaskInstance) -> Ended:
-    """Return as an end that Airflow did not get to a task, because something before it failed."""
+    """Return as an end that Airflow skipped a task, or did not get to it because something before it failed."""
+    task = f"the task {instance.task_id} of the DAG {instance.dag_id}"
+    is_skipped = instance.state == SKIPPED
     return Ended(
-        event_id=_digest("unreached task", name, instance.id),
+        event_id=_digest("skipped task" if is_skipped else "unreached task", name, instance.id),
         of=instance,
         ended_at=instance.ended_at,
         metadata=_task_metadata(name, links, instance),
         instances=(instance,),
-        failure=f"Airflow did not get to the task {instance.task_id} of the DAG {instance.dag_id}: a task before it failed.",
-        state=UNREACHED,
+        failure=f"Airflow skipped {task}."
+        if is_skipped
+        else f"Airflow did not get to {task}: a task before it failed.",
+        state=SKIPPED if is_skipped else UNREACHED,
     )
 
 

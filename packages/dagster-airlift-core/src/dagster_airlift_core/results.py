@@ -23,8 +23,8 @@ class TaskResults(Protocol):
     ) -> Sequence[TaskEvent] | None:
         """Return what a finished task did to the assets that are mapped to it.
 
-        It is asked for each try that ended, well or not, and of the tasks that it names for each that Airflow did not
-        get to, until all that it tells is stored, and within the time of a
+        It is asked for each try that ended, well or not, and of the tasks that it names for each that Airflow skipped
+        or did not get to, until all that it tells is stored, and within the time of a
         tick: it has to answer in seconds. Identity and what Airflow says of the try are added to what it returns; of
         two values with the same name, its own stays.
 
@@ -57,16 +57,16 @@ class KnowsTestingTasks(Protocol):
 
 @runtime_checkable
 class KnowsUnreachedTasks(Protocol):
-    """Results that are wanted too of tasks that Airflow did not get to, because something before them failed."""
+    """Results that are wanted too of tasks that Airflow skipped, or did not get to because something before them failed."""
 
     @property
     def unreached_tasks(self) -> Collection[TaskHandle]:
-        """The tasks; where nothing is known of one of them, it is observed that its assets were not built."""
+        """The tasks; where nothing is known of one that Airflow did not get to, it is observed that nothing was built."""
         ...
 
 
 def unreached_tasks(results: TaskResults | None) -> Collection[TaskHandle]:
-    """Return the tasks that are told of as well when Airflow did not get to them.
+    """Return the tasks that are told of as well when Airflow skipped them, or did not get to them.
 
     Args:
         results: What knows results, None where nothing does.

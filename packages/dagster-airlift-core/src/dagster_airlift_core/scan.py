@@ -21,7 +21,7 @@ from dagster_airlift_core.identity import Told
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import UNREACHED, AssetUpdate, DagRun, Page, TaskInstance
+from dagster_airlift_core.model import SKIPPED, UNREACHED, AssetUpdate, DagRun, Page, TaskInstance
 from dagster_airlift_core.observed import EARLIEST, Observed
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.placing import Placer
@@ -163,7 +163,7 @@ class Tick:
 
     def _order(self) -> str:
         order = self.airflow.scan_order()
-        return f"{order} {UNREACHED}" if self._with_unreached else order
+        return f"{order} {UNREACHED} {SKIPPED}" if self._with_unreached else order
 
     @property
     def _with_unreached(self) -> bool:

@@ -233,7 +233,7 @@ class DbtOnAirflow:
 
     @property
     def unreached_tasks(self) -> Collection[TaskHandle]:
-        """The tasks that build something: of each the core tells too that Airflow did not get to it."""
+        """The tasks that run dbt: the core asks about them too when Airflow skipped or did not get to one."""
         return self._task_results.unreached_tasks
 
     @cached_property

@@ -19,7 +19,7 @@ from dagster import (
 )
 
 from dagster_airlift_core import AirflowInstance, TaskHandle
-from dagster_airlift_core.model import SUCCESS, UNREACHED, TaskInstance
+from dagster_airlift_core.model import SKIPPED, SUCCESS, UNREACHED, TaskInstance
 from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt.belonging import why_not_of
 from dagster_airlift_dbt.checks import DbtChecks
@@ -69,8 +69,11 @@ class DbtTaskResults:
 
     @property
     def unreached_tasks(self) -> Collection[TaskHandle]:
-        """The tasks whose models were skipped where Airflow did not get to them: all that build some."""
-        return self._by_task.keys()
+        """The tasks that may have been told of although Airflow did not run them to their end: all that run dbt.
+
+        Where Airflow tries Cosmos' producer again, that skips itself, and what it told of its first try is still there.
+        """
+        return self._by_task.keys() | set(self.testing_tasks)
 
     def events_of(
         self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[AssetKey]
@@ -134,9 +137,12 @@ class DbtTaskResults:
         instance: TaskInstance,
         projects: Sequence[DbtProjectContent],
     ) -> Found:
+        """Look in one place; of what Airflow did not run to its end, another task alone may have told."""
         if isinstance(source, WatchedResults) and watches(instance.operator or ""):
             return source.results_of_watched(airflow, instance, self._built_by(instance))
-        return Found() if instance.state == UNREACHED else source.results_of(airflow, instance, projects)
+        if instance.state in (UNREACHED, SKIPPED) and not isinstance(source, WatchedResults):
+            return Found()
+        return source.results_of(airflow, instance, projects)
 
     def _built_by(self, instance: TaskInstance) -> frozenset[str]:
         """The unique ids of what a task builds, as far as that is known."""
