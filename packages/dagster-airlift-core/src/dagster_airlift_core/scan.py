@@ -26,7 +26,7 @@ from dagster_airlift_core.observed import EARLIEST, Observed
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Candidate, Recall
-from dagster_airlift_core.results import TaskEvent, TaskResults, testing_tasks
+from dagster_airlift_core.results import TaskEvent, TaskResults, testing_tasks, unreached_tasks
 from dagster_airlift_core.scan_pages import ScanPages
 from dagster_airlift_core.telling import Teller, Transform
 
@@ -85,7 +85,8 @@ class Tick:
 
     def __post_init__(self) -> None:
         """Begin to know things."""
-        self._pages = ScanPages(self.airflow, self.mapping, self.memory, self.clock)
+        unreached = unreached_tasks(self.results)
+        self._pages = ScanPages(self.airflow, self.mapping, self.memory, self.clock, bool(unreached))
         self._recall = Recall(self.events_of, self.airflow.name)
         self._endings = Endings(
             airflow=self.airflow,
@@ -94,6 +95,7 @@ class Tick:
             memory=self.memory,
             mapped_tasks=self.mapped_tasks,
             testing_tasks=testing_tasks(self.results),
+            unreached_tasks=unreached,
         )
         self._placer = Placer(self.airflow, self.mapping, self.partitioning)
         self._teller = Teller(
@@ -148,7 +150,7 @@ class Tick:
             AirflowApiError: Airflow could not be read; nothing of the pass is lost.
         """
         started = self.clock()
-        rest: Scan | None = scan.in_order(self.airflow.scan_order())
+        rest: Scan | None = scan.in_order(self._pages.order)
         while rest and len(self._found) < NO_NEW_PAGE_AT and self.clock() - started <= NO_NEW_PAGE_AFTER:
             rest = self._step("sweep", rest, started)
         self._tell()
