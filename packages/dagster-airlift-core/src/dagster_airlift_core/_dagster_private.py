@@ -91,7 +91,7 @@ def _wiped(
 ) -> frozenset[tuple[AssetKey, str]]:
     """Return those of the events that came before their asset was wiped, which forgets them.
 
-    When that was, no record of an asset says that is public, and the rows of the events stay.
+    Only the storage tells when that was; the rows of the events stay.
     """
     if not latest:
         return frozenset()

@@ -36,7 +36,7 @@ def check_given(
     """
     one = (str, PathLike, Mapping, HasManifestPath)
     expect("manifest", manifest, (*one, *_SEVERAL), _A_MANIFEST)
-    for place in _each(manifest):
+    for place in () if isinstance(manifest, one) else _each(manifest):  # a DbtProject is a tuple
         expect("One of manifest", place, one, _A_MANIFEST)
     expect("airflow", airflow, (AirflowInstance, NoneType), "an AirflowInstance with a backend and a name")
     expect("retrieval_filter", retrieval_filter, (AirflowFilter, NoneType), "an AirflowFilter")
