@@ -446,13 +446,17 @@ def watched(fake: FakeAirflow) -> FakeAirflow:
     return fake
 
 
+def discovering(fake: FakeAirflow, till: Till) -> DbtOnAirflow:
+    """The producer is found out, so that it is known to run dbt."""
+    airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
+    where = [CosmosWatcher(), DbtTaskLogs()]
+    return DbtOnAirflow(manifest=till.manifest, airflow=airflow, tasks=PER_MODEL, results=where)
+
+
 def test_the_tasks_that_watch_tell_of_their_models_and_the_producer_of_the_tests(
     watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
 ) -> None:
-    airflow = AirflowInstance(AirflowBasicAuthBackend(watched.url, "viewer", "viewer"), "prod")
-    where = [CosmosWatcher(), DbtTaskLogs()]
-    dbt = DbtOnAirflow(manifest=till.manifest, airflow=airflow, tasks=PER_MODEL, results=where)
-    shown = observing(watched, dagster, dbt)
+    shown = observing(watched, dagster, discovering(watched, till))
     run_task(watched, "r1", "sales.run", "success")
     run_task(watched, "r1", "broken_run", "failed")
     run_task(watched, "r1", "after_broken.run", "upstream_failed")
@@ -502,10 +506,7 @@ def test_a_task_that_watched_in_vain_and_then_ran_dbt_itself_tells_of_that(
 def test_what_a_producer_told_counts_though_it_skipped_itself_when_airflow_tried_it_again(
     watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
 ) -> None:
-    airflow = AirflowInstance(AirflowBasicAuthBackend(watched.url, "viewer", "viewer"), "prod")
-    where = [CosmosWatcher(), DbtTaskLogs()]
-    dbt = DbtOnAirflow(manifest=till.manifest, airflow=airflow, tasks=PER_MODEL, results=where)
-    shown = observing(watched, dagster, dbt)
+    shown = observing(watched, dagster, discovering(watched, till))
     watched.retry_task("nightly", "r1", "dbt_producer_watcher")
     watched.set_task("nightly", "r1", "dbt_producer_watcher", "skipped")
     watched.set_task("nightly", "r1", "sales.run", "skipped")

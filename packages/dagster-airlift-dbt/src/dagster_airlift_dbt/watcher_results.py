@@ -46,13 +46,7 @@ class CosmosWatcher:
     def results_of_watched(
         self, airflow: AirflowInstance, instance: TaskInstance, unique_ids: Collection[str]
     ) -> Found:
-        """Look for what the producer told of the resources that a task watches.
-
-        Args:
-            airflow: The Airflow instance.
-            instance: The try of the task that watches; or the task, where Airflow did not get to it.
-            unique_ids: What it watches.
-        """
+        """Look for what the producer told of the resources that a task watches."""
         if instance.try_number > 1:
             return Found()
         for task_id in self._producers(instance.task_id):
