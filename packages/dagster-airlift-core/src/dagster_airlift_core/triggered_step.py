@@ -30,6 +30,7 @@ from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.launching import Launch, NotStarted
 from dagster_airlift_core.mapping import Handle
 from dagster_airlift_core.model import FAILED, SUCCESS, DagRun, TaskInstance
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_core.observed import EARLIEST
 from dagster_airlift_core.patience import Patience
 from dagster_airlift_core.results import TaskResults
@@ -184,14 +185,11 @@ class TriggeredStep:
     def _failure(self, run: DagRun, instances: Sequence[TaskInstance]) -> Failure:
         links = self.airflow.links
         failed = [instance for instance in instances if instance.state == FAILED]
-        shown = [
-            f"{_named(one)}, try {one.try_number}: {links.task_instance(one)}" for one in failed[:_SHOWN]
-        ]
-        more = f" And {len(failed) - _SHOWN} more." if len(failed) > _SHOWN else ""
+        shown = [f"{_named(one)}, try {one.try_number}: {links.task_instance(one)}" for one in failed]
         url = links.dag_run(self.dag_id, run.run_id)
         return Failure(
             f"The DAG run {run.run_id!r} of {self.dag_id!r} failed in Airflow ({url}). "
-            f"Failed tasks: {'; '.join(shown) or 'none'}.{more}",
+            f"Failed tasks: {some_of(shown, _SHOWN, between='; ') or 'none'}.",
             metadata={
                 "Run Details": MetadataValue.url(url),
                 "Failed Tasks": MetadataValue.json([_named(instance) for instance in failed[:_SHOWN]]),

@@ -14,7 +14,6 @@ from dagster import (
     Definitions,
     MaterializeResult,
     PartitionsDefinition,
-    multi_asset,
 )
 
 from dagster_airlift_core._dagster_private import with_assets
@@ -25,10 +24,13 @@ from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.keys import dag_asset_key
 from dagster_airlift_core.lineage import lineage_order
 from dagster_airlift_core.mapping import Handle, MappingEntry, claimed, entries_of, handles_of, with_entries
+from dagster_airlift_core.named_assets import executable
+from dagster_airlift_core.naming import nearest, some_of
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot
 from dagster_airlift_core.triggered_step import TriggeredStep
 
+_SHOWN = 10
 _log = logging.getLogger(__name__)
 
 
@@ -92,14 +94,13 @@ class Executor:
         specs = sorted(specs, key=lambda spec: place[spec.key])
         handles = {spec.key: _handles(spec, self.airflow.name, dag_id) for spec in specs}
 
-        @multi_asset(name=name, specs=specs, can_subset=True)
         def trigger_dag(context: AssetExecutionContext) -> Iterator["MaterializeResult[Any]"]:
             step = TriggeredStep(
                 context, self.airflow, dag_id, handles, trigger, self.mapped_tasks, self.task_results
             )
             yield from step.results()
 
-        return trigger_dag
+        return executable(name, specs, trigger_dag)
 
 
 def _mapped(spec: AssetSpec, instance: str, dag_id: str) -> AssetSpec:
@@ -192,10 +193,11 @@ class TriggeredDags:
 
     def _warn_of_missing(self) -> None:
         known = self.snapshot.dags if self.snapshot else self.triggers
-        missing = sorted(set(self.triggers) - set(known))
-        if missing:
+        for dag_id in sorted(set(self.triggers) - set(known)):
             _log.warning(
-                "Airflow instance %r has no DAG %s, which `trigger_dags` names. Look for what was renamed or deleted.",
+                "Airflow instance %r has no DAG %s, which `trigger_dags` names. Its DAGs are %s.%s",
                 self.executor.airflow.name,
-                ", ".join(missing),
+                dag_id,
+                some_of(sorted(known), _SHOWN) or "none",
+                nearest(dag_id, sorted(known)),
             )

@@ -71,6 +71,11 @@ class DbtCommand:
                 f"`dbt {self.command}` materialises nothing that can be mapped, and tests nothing. "
                 f"The commands that do are {', '.join(get_args(RunCommand))}."
             )
+        if isinstance(self.flags, str):
+            raise DbtSelectionError(
+                f"flags={self.flags!r} is a text, and would be taken letter by letter. "
+                f"Give its words: flags={tuple(self.flags.split())!r}."
+            )
         for flag in self.flags:
             name = flag.partition("=")[0]
             if name in _FIELDS:

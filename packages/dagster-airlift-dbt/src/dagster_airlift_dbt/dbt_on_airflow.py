@@ -16,12 +16,14 @@ from dagster_airlift_core.model import TaskInstance
 from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt import resolved
 from dagster_airlift_dbt.checks import DbtChecks
-from dagster_airlift_dbt.discovered import Discovered
+from dagster_airlift_dbt.discovered import NOBODY_ASKED, Discovered
 from dagster_airlift_dbt.discovery import Discovery
 from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError
 from dagster_airlift_dbt.explicit import ExplicitTasks, Tasks
 from dagster_airlift_dbt.found import ResultSource
+from dagster_airlift_dbt.given import check_given
 from dagster_airlift_dbt.index import DbtIndex
+from dagster_airlift_dbt.last_resolved import LastResolved
 from dagster_airlift_dbt.last_runs import LastRuns, RanLast, Seen, seen_by
 from dagster_airlift_dbt.log_results import DbtTaskLogs
 from dagster_airlift_dbt.manifest import ManifestSource
@@ -89,9 +91,11 @@ class DbtOnAirflow:
     _discovered: dict[Discovery, Discovered] = field(
         default_factory=dict[Discovery, Discovered], repr=False, compare=False
     )
+    _last: LastResolved = field(default_factory=LastResolved, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse a detail or checks that there are not, and what names no task at all."""
+        """Refuse what is of another type, a detail or checks that there are not, and what names no task at all."""
+        check_given(self.manifest, self.tasks, self.airflow, self.retrieval_filter, self.results)
         if self.detail not in get_args(Detail):
             raise DbtManifestError(f"The detail {self.detail!r} is not among {', '.join(get_args(Detail))}.")
         if self.checks not in get_args(Checks):
@@ -232,7 +236,6 @@ class DbtOnAirflow:
         if last:
             seen = seen_by(last, handle)
         elif self.airflow:
-            # Whoever compares wants to know more than what is observed.
             results = replace(self._results_of(tasks), sources=self.results or (DbtTaskLogs(),))
             seen = LastRuns(self.airflow, results).seen_of(handle, told or planned)
         return preflight_of(handle, planned, told, seen)
@@ -242,9 +245,14 @@ class DbtOnAirflow:
         """The tasks that run dbt and build nothing, which the core asks about as well."""
         return self._task_results.testing_tasks
 
+    @property
+    def unreached_tasks(self) -> Collection[TaskHandle]:
+        """The tasks that run dbt: the core asks about them too when Airflow skipped or did not get to one."""
+        return self._task_results.unreached_tasks
+
     @cached_property
     def _task_results(self) -> DbtTaskResults:
-        return self._results_of(self._resolved())
+        return self._results_of(self._last.tasks or self._resolved())
 
     def _results_of(self, tasks: resolved.ResolvedTasks) -> DbtTaskResults:
         checks = [DbtChecks(each, self.translator) for each in tasks.projects.projects]
@@ -252,18 +260,20 @@ class DbtOnAirflow:
         return DbtTaskResults(self.results, checks, tasks.commands, testing, self.checks, self.compiled_sql)
 
     def _resolved(self) -> resolved.ResolvedTasks:
-        projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])
-        explicit = self._explicit
+        contents = tuple(reader.read() for reader in self._readers)
         discovered = self._discover()
+        return self._last.get((*contents, discovered), lambda: self._resolve(contents, discovered))
+
+    def _resolve(self, contents: Collection[DbtProjectContent], found: Discovered) -> resolved.ResolvedTasks:
+        projects = DbtProjects([self._assets(content) for content in contents])
+        explicit = self._explicit
         tasks = [resolved.given(projects, handle, each) for handle, each in explicit.commands.items()]
-        tasks += [
-            resolved.found(projects, task) for task in discovered.tasks if not explicit.decides(task.handle)
-        ]
-        return resolved.ResolvedTasks(projects, tuple(tasks), discovered.problems)
+        tasks += [resolved.found(projects, task) for task in found.tasks if not explicit.decides(task.handle)]
+        return resolved.ResolvedTasks(projects, tuple(tasks), found.problems)
 
     def _discover(self) -> Discovered:
         if self.airflow is None:
-            return Discovered("")
+            return NOBODY_ASKED
         path = Path(self.state_path) if self.state_path else None
         discovery = Discovery(self.airflow, self.retrieval_filter or EVERYTHING, path)
         if discovery not in self._discovered:

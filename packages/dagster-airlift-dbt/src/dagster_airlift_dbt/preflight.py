@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from dagster_airlift_core import TaskHandle
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_dbt.arguments import NonBuilding
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.errors import DbtMigrationError
@@ -200,9 +201,7 @@ def _shown(value: str | None) -> str:
 
 
 def _names(ids: Collection[str]) -> str:
-    names = sorted(ids)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return some_of(sorted(ids), _SHOWN)
 
 
 def _described(title: str, run: RunOfDbt | None) -> list[str]:

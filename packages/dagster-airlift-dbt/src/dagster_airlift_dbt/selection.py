@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from dagster import AssetKey, AssetSpec
 
+from dagster_airlift_core.naming import nearest, some_of
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.errors import DbtManifestError, DbtSelectionError, NothingSelected
 from dagster_airlift_dbt.graph import DbtGraph
 from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.specs import SpecOf
+
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class DbtAssets:
         if command.builds and not self.has_assets(ids):
             raise NothingSelected(
                 f"`{command}` selects nothing in the manifest of dbt project {self.graph.project!r} that is an "
-                f"asset. Its folders and resources are {_names(self.graph)}."
+                f"asset. Its folders and resources are {_names(self.graph, command.select)}"
             )
         return ids
 
@@ -121,7 +124,8 @@ def one_key(key: AssetKey, first: str, second: str) -> DbtManifestError:
     )
 
 
-def _names(graph: DbtGraph) -> str:
+def _names(graph: DbtGraph, wanted: str) -> str:
     nodes = graph.nodes.values()
     parts = {part for node in nodes if node.resource_type in {"model", "seed"} for part in node.fqn[1:]}
-    return ", ".join(sorted(parts)) or "none"
+    names = sorted(parts)
+    return f"{some_of(names, _SHOWN) or 'none'}.{nearest(wanted, names)}"
