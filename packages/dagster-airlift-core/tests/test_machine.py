@@ -85,7 +85,8 @@ class ObservationMachine(RuleBasedStateMachine):
             if "etl" not in self.fake.dags:
                 self._dag_appears()
             # What Airflow did not give while the DAG was gone is the next sweep's; nothing else may wait for it.
-            for minutes in (1, 1, 1, *([61] if self.was_gone else [])):
+            # What became visible late may wait until the whole overlap is read again.
+            for minutes in (1, 1, 5, *([61] if self.was_gone else [])):
                 self.fake.now += timedelta(minutes=minutes)
                 self.drain()
             self.each_final_success_is_stored_once()
@@ -317,6 +318,15 @@ def test_every_final_success_is_observed_exactly_once(machine: type[ObservationM
 
 def _no_overlap(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("dagster_airlift_core.cursor.OVERLAP", timedelta(0))
+    patch.setattr("dagster_airlift_core.cursor.BRIEF_OVERLAP", timedelta(0))
+
+
+def _overlap_is_always_brief(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("dagster_airlift_core.cursor.OVERLAP_EVERY", timedelta.max)
+
+
+def _brief_passes_count_as_whole_ones(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Cursor, "_overlaps", lambda *_: True)
 
 
 def _no_dedupe(patch: pytest.MonkeyPatch) -> None:
@@ -335,9 +345,11 @@ def _page_by_stamps_alone(patch: pytest.MonkeyPatch) -> None:
     """The next page begins after the last stamp: what shares it is passed over."""
     whole = VersionTwo.task_instances
 
-    def by_stamp(self: VersionTwo, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
+    def by_stamp(
+        self: VersionTwo, ask: Ask, window: Window, page: str | None, *, with_unreached: bool
+    ) -> Page[TaskInstance]:
         since = datetime.fromisoformat(page) if page else window.since
-        found = whole(self, ask, Window(since, window.run_after), None)
+        found = whole(self, ask, Window(since, window.run_after), None, with_unreached=with_unreached)
         ends = [row.ended_at for row in found.rows if row.ended_at]
         is_last = found.next_page is None or not ends
         return replace(found, next_page=None if is_last else (max(ends) + timedelta(seconds=1)).isoformat())
@@ -368,6 +380,7 @@ def _no_sweep(patch: pytest.MonkeyPatch) -> None:
 def _clock_of_dagster(patch: pytest.MonkeyPatch) -> None:
     """The watermark is what this machine takes for now."""
     patch.setattr(AirflowInstance, "server_time", lambda _: datetime.now(UTC))
+    patch.setattr(AirflowInstance, "heard_at", property(lambda _: datetime.now(UTC)))
 
 
 def _success_is_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -382,6 +395,10 @@ QUICK_MUTATIONS = [
 ]
 OTHER_MUTATIONS = [
     pytest.param(_no_overlap, ObservationMachine, id="overlap dropped"),
+    pytest.param(_overlap_is_always_brief, ObservationMachine, id="overlap always brief"),
+    pytest.param(
+        _brief_passes_count_as_whole_ones, ObservationMachine, id="brief passes taken for whole ones"
+    ),
     pytest.param(_dedupe_by_asset_alone, ObservationMachine, id="dedupe by asset alone"),
     pytest.param(_instants_are_not_read_on, ObservationOfAirflowTwo, id="tie-break dropped, slices"),
     pytest.param(_no_sweep, ObservationMachine, id="sweep dropped"),

@@ -233,18 +233,22 @@ class AirflowInstance:
         """
         return self._dialect.order
 
-    def list_ended_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
+    def list_ended_task_instances(
+        self, window: Window, page: str | None, *, with_unreached: bool = False
+    ) -> Page[TaskInstance]:
         """Return a page of the task instances of a window that succeeded or failed.
 
         Args:
             window: Which ones.
             page: `next_page` of the page before, None for the first one.
+            with_unreached: Whether those are wanted too that Airflow skipped or did not get to.
 
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
         with self._conversation.knowing_pages():
-            return self._dialect.task_instances(self._conversation.ask, window, page)
+            ask = self._conversation.ask
+            return self._dialect.task_instances(ask, window, page, with_unreached=with_unreached)
 
     def list_ended_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
         """Return a page of the DAG runs of a window that succeeded or failed.

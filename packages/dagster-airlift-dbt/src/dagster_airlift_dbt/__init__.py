@@ -28,7 +28,8 @@ from dagster_airlift_dbt.spec import IndirectSelection
 from dagster_airlift_dbt.specs import ChangeSpec, DbtTranslator, ManifestTranslator
 from dagster_airlift_dbt.store_results import DbtResultStore
 from dagster_airlift_dbt.task_results import Checks
-from dagster_airlift_dbt.xcom_results import CosmosWatcher, DbtResultXCom
+from dagster_airlift_dbt.watcher_results import CosmosWatcher
+from dagster_airlift_dbt.xcom_results import DbtResultXCom
 
 __all__ = [
     "BuildingCommand",

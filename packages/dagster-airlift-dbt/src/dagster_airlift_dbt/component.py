@@ -24,7 +24,8 @@ from dagster_airlift_dbt.log_results import DbtTaskLogs
 from dagster_airlift_dbt.migrated import with_migrated
 from dagster_airlift_dbt.parsing import parse_dbt
 from dagster_airlift_dbt.store_results import DbtResultStore
-from dagster_airlift_dbt.xcom_results import CosmosWatcher, DbtResultXCom
+from dagster_airlift_dbt.watcher_results import CosmosWatcher
+from dagster_airlift_dbt.xcom_results import DbtResultXCom
 
 WrittenCommands: TypeAlias = str | Sequence[str] | None
 """The dbt command lines of a task; None for one that is not dbt."""

@@ -235,6 +235,11 @@ class DbtOnAirflow:
         """The tasks that run dbt and build nothing, which the core asks about as well."""
         return self._task_results.testing_tasks
 
+    @property
+    def unreached_tasks(self) -> Collection[TaskHandle]:
+        """The tasks that run dbt: the core asks about them too when Airflow skipped or did not get to one."""
+        return self._task_results.unreached_tasks
+
     @cached_property
     def _task_results(self) -> DbtTaskResults:
         return self._results_of(self._last.tasks or self._resolved())

@@ -19,13 +19,15 @@ from dagster import (
 )
 
 from dagster_airlift_core import AirflowInstance, TaskHandle
-from dagster_airlift_core.model import SUCCESS, TaskInstance
+from dagster_airlift_core.model import SKIPPED, SUCCESS, UNREACHED, TaskInstance
 from dagster_airlift_core.naming import some_of
 from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt.belonging import why_not_of
 from dagster_airlift_dbt.checks import DbtChecks
+from dagster_airlift_dbt.cosmos import watches
 from dagster_airlift_dbt.declared_checks import declared_checks
-from dagster_airlift_dbt.found import ResultSource
+from dagster_airlift_dbt.found import Found, ResultSource, WatchedResults
+from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.projects import TaskCommand
 from dagster_airlift_dbt.result_events import DbtEvents, dbt_events
 from dagster_airlift_dbt.run_results import RunResults
@@ -66,6 +68,14 @@ class DbtTaskResults:
         """The tasks whose tests are told of although no asset is mapped to them."""
         return self.testing if self.sources and self.which != "none" else ()
 
+    @property
+    def unreached_tasks(self) -> Collection[TaskHandle]:
+        """The tasks that may have been told of although Airflow did not run them to their end: all that run dbt.
+
+        Where Airflow tries Cosmos' producer again, that skips itself, and what it told of its first try is still there.
+        """
+        return self._by_task.keys() | set(self.testing_tasks)
+
     def events_of(
         self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[AssetKey]
     ) -> Sequence[TaskEvent] | None:
@@ -83,15 +93,14 @@ class DbtTaskResults:
         if all(runs is None for runs in told):
             return None
         runs = [run for each in told for run in each or ()]
-        made = [dbt_events(runs, checks, with_checks=self.which != "none", with_sql=self.with_sql)
-                for checks in self._checks_of(instances[0])]  # fmt: skip
+        # What builds nothing of its own, like a task that tests, or Cosmos' producer, tells of tests alone.
+        wanted = {"with_assets": bool(keys), "with_checks": self.which != "none", "with_sql": self.with_sql}
+        made = [dbt_events(runs, checks, **wanted) for checks in self._checks_of(instances[0])]
         events = [event for each in made for event in each.events]
         self._tell(instances[0], _unknown(made))
         ids = frozenset[str]().union(*(each.ids for each in made))
         events += self._assumed(instances, runs, ids, keys) if None not in told else ()
-        # What builds nothing of its own, like a task that tests, or Cosmos' producer, tells of tests alone.
-        told_of = events if keys else [event for event in events if isinstance(event, AssetCheckEvaluation)]
-        return list(self._wanted(told_of, instances))
+        return list(self._wanted(events, instances))
 
     def declared_checks(self, executable: Sequence[AssetsDefinition]) -> Sequence[AssetChecksDefinition]:
         """Declare the checks that Airflow evaluates: of all tests but those that Dagster can run.
@@ -108,7 +117,7 @@ class DbtTaskResults:
         """Ask the sources in turn for results of one try, until one has some that are its own."""
         projects = [each.assets.project for each in self.checks]
         for source in self.sources:
-            found = source.results_of(airflow, instance, projects)
+            found = self._look(source, airflow, instance, projects)
             notes = list(found.notes)
             runs: list[RunResults] = []
             for run in found.runs:
@@ -121,6 +130,24 @@ class DbtTaskResults:
             if any(run.counts for run in runs):
                 return runs
         return None
+
+    def _look(
+        self,
+        source: ResultSource,
+        airflow: AirflowInstance,
+        instance: TaskInstance,
+        projects: Sequence[DbtProjectContent],
+    ) -> Found:
+        """Look in one place; of what Airflow did not run to its end, another task alone may have told."""
+        if isinstance(source, WatchedResults) and watches(instance.operator or ""):
+            return source.results_of_watched(airflow, instance, self._built_by(instance))
+        if instance.state in (UNREACHED, SKIPPED) and not isinstance(source, WatchedResults):
+            return Found()
+        return source.results_of(airflow, instance, projects)
+
+    def _built_by(self, instance: TaskInstance) -> frozenset[str]:
+        """The unique ids of what a task builds, as far as that is known."""
+        return frozenset[str]().union(*(each.ids for each in self._commands_of(instance)))
 
     def _checks_of(self, instance: TaskInstance) -> Sequence[DbtChecks]:
         """The projects that a task runs; all of them where that is not known."""
