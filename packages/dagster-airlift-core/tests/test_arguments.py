@@ -10,15 +10,20 @@ import pytest
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
     AirflowInstance,
+    AirflowTokenAuthBackend,
+    AirflowUnauthorized,
+    DagTrigger,
     MappingError,
     assets_with_dag_mappings,
     assets_with_task_mappings,
     build_defs_from_airflow_instance,
+    dag_triggering_assets,
     load_airflow_dag_asset_specs,
 )
 from dagster_airlift_core.conflicts import refuse_conflicts
 from dagster_airlift_core.http_options import HttpOptions
 from dagster_airlift_core.naming import nearest, some_of
+from dagster_airlift_core.testing import FakeAirflow
 
 BACKEND = AirflowBasicAuthBackend("http://127.0.0.1:9", "viewer", "secret")
 
@@ -147,3 +152,27 @@ def test_of_many_names_some_are_told_and_how_many_more_there_are() -> None:
 def test_the_name_that_may_have_been_meant_is_asked_for() -> None:
     assert nearest("laod", ["extract", "load"]) == " Did you mean load?"
     assert nearest("xyz", ["extract", "load"]) == ""
+
+
+def test_a_token_that_airflow_does_not_take_is_not_called_a_missing_right(fake: FakeAirflow) -> None:
+    airflow = AirflowInstance(AirflowTokenAuthBackend(fake.url, "of yesterday"), "prod")
+
+    with pytest.raises(AirflowUnauthorized, match=r"does not accept the credentials .*Invalid JWT token"):
+        airflow.list_dags()
+
+
+def test_no_dag_is_triggered_for_no_asset(airflow: AirflowInstance) -> None:
+    with pytest.raises(MappingError, match=r"No asset triggers the DAG 'etl'"):
+        dag_triggering_assets(airflow_instance=airflow, dag_id="etl", specs=[])
+
+
+def test_what_is_asked_of_airflow_is_a_request(
+    airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
+) -> None:
+    wrong: Any = DagTrigger(request=lambda _: {"team": "sales"})  # pyright: ignore[reportArgumentType]
+    assets = dag_triggering_assets(
+        airflow_instance=airflow, dag_id="etl", specs=[dg.AssetSpec("report")], trigger=wrong
+    )
+
+    with pytest.raises(TypeError, match="What `request` of a DagTrigger returned is of the type dict"):
+        dg.materialize([assets], instance=dagster_instance)

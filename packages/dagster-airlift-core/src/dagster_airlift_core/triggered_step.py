@@ -20,6 +20,8 @@ from dagster import (
 )
 
 from dagster_airlift_core._dagster_private import tag_run
+from dagster_airlift_core.arguments import expect
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.dag_trigger import DagTrigger
 from dagster_airlift_core.endings import MappedTasks
 from dagster_airlift_core.errors import AirflowApiError, AirflowNotFound, AirliftError
@@ -73,9 +75,7 @@ class TriggeredStep:
         """
         self._refuse_circle()
         try:
-            run = self._launch.run(
-                self.context.op_execution_context.retry_number, lambda: self.trigger.request(self.context)
-            )
+            run = self._launch.run(self.context.op_execution_context.retry_number, self._request)
             run, instances = self._followed(run)
         except (DagsterExecutionInterruptedError, KeyboardInterrupt):
             self._cancel()
@@ -85,6 +85,16 @@ class TriggeredStep:
         yield from self._materialized(run, instances)
         if run.state == FAILED:
             raise self._failure(run, instances)
+
+    def _request(self) -> DagRunRequest:
+        request = self.trigger.request(self.context)
+        expect(
+            "What `request` of a DagTrigger returned",
+            request,
+            DagRunRequest,
+            "a DagRunRequest, such as DagRunRequest(conf={})",
+        )
+        return request
 
     def _refuse_circle(self) -> None:
         tags = self.context.run.tags

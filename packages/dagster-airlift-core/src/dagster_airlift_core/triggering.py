@@ -19,6 +19,7 @@ from dagster import (
 from dagster_airlift_core._dagster_private import with_assets
 from dagster_airlift_core.dag_trigger import DEFAULT_TRIGGER, DagTrigger
 from dagster_airlift_core.endings import MappedTasks
+from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import DagHandle, TaskHandle, dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.keys import dag_asset_key
@@ -60,8 +61,13 @@ def dag_triggering_assets(
         `build_defs_from_airflow_instance` with the rest: so runs that Airflow schedules are observed too.
 
     Raises:
-        MappingError: The mapping metadata of a spec is not of the form that we write.
+        MappingError: The mapping metadata of a spec is not of the form that we write, or there is no spec.
     """
+    specs = list(specs)
+    if not specs:
+        raise MappingError(
+            f"No asset triggers the DAG {dag_id!r}: specs is empty. Give one, such as dg.AssetSpec('report')."
+        )
     instance = airflow_instance.name
     mapped = [_mapped(claimed(spec, instance), instance, dag_id) for spec in specs]
     return Executor(airflow_instance).assets(dag_id, mapped, trigger, name or step_name(instance, dag_id))
