@@ -114,9 +114,13 @@ class DbtTaskResults:
         return declared_checks(self.checks, self.commands, others)
 
     def _told(self, airflow: AirflowInstance, instance: TaskInstance) -> Sequence[RunResults] | None:
-        """Ask the sources in turn for results of one try, until one has some that are its own."""
+        """Ask the sources in turn for results of one try, until one has some that are its own.
+
+        What watched another task may do its work itself when it is tried again: then its own traces go first.
+        """
         projects = [each.assets.project for each in self.checks]
-        for source in self.sources:
+        is_again = instance.try_number > 1
+        for source in sorted(self.sources, key=lambda place: is_again and isinstance(place, WatchedResults)):
             found = self._look(source, airflow, instance, projects)
             notes = list(found.notes)
             runs: list[RunResults] = []
