@@ -572,6 +572,35 @@ def test_a_task_that_watched_in_vain_and_then_ran_dbt_itself_tells_of_that(
     assert shown.daemon.events("broken")[0].metadata["Execution Duration"].value == 0.13
 
 
+def test_why_a_task_that_ran_dbt_itself_failed_is_told_by_its_own_log_before_the_producer(
+    watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
+) -> None:
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=PER_MODEL, results=[CosmosWatcher(), DbtTaskLogs()])
+    shown = observing(watched, dagster, dbt)
+    lines = [
+        "1 of 1 ERROR creating sql table model main.broken .... [ERROR in 0.13s]",
+        "Failure in model broken (models/broken.sql)",
+        "  It is another reason.",
+    ]
+    for run_id, log in (("r1", "Nothing of dbt"), ("r2", "\n".join(lines))):
+        for name, value in (
+            ("status", {"status": "error"}),
+            ("dbt_event", {"status": "None", "msg": "As told."}),
+        ):
+            watched.set_xcom("nightly", run_id, "dbt_producer_watcher", f"model__till__broken_{name}", value)
+        watched.set_task("nightly", run_id, "broken_run", "up_for_retry")
+        watched.retry_task("nightly", run_id, "broken_run")
+        run_task(watched, run_id, "broken_run", "failed")
+        watched.set_log("nightly", run_id, "broken_run", log, try_number=2)
+
+    shown.tick()
+
+    assert [str(each.description) for each in shown.daemon.observations("broken")] == [
+        "dbt did not build it (error). It is another reason.",
+        "dbt did not build it (error). As told.",
+    ]
+
+
 def test_what_a_producer_told_counts_though_it_skipped_itself_when_airflow_tried_it_again(
     watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
 ) -> None:

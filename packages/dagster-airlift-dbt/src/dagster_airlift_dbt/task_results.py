@@ -133,6 +133,8 @@ class DbtTaskResults:
     def runs_of(self, airflow: AirflowInstance, instance: TaskInstance) -> Sequence[RunResults] | None:
         """Ask the sources in turn for results of one try, until one has some that are its own.
 
+        What watched another task may do its work itself when it is tried again: then its own traces go first.
+
         Args:
             airflow: The Airflow instance.
             instance: The try; one of the copies of a dynamically mapped task.
@@ -144,7 +146,8 @@ class DbtTaskResults:
             AirliftError: A source cannot be read now.
         """
         projects = [each.assets.project for each in self.checks]
-        for source in self.sources:
+        is_again = instance.try_number > 1
+        for source in sorted(self.sources, key=lambda place: is_again and isinstance(place, WatchedResults)):
             found = self._look(source, airflow, instance, projects)
             notes = list(found.notes)
             runs: list[RunResults] = []
