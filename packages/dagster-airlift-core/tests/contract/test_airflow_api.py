@@ -327,6 +327,20 @@ def test_no_run_that_was_due_lately_is_left_out(server: Server) -> None:
     assert runs(server, replace(window, run_after=window.since)) == runs(server, window)
 
 
+def test_of_the_runs_that_changed_it_is_told_when_the_first_was_due_unless_a_scan_leaves_out_none(
+    server: Server,
+) -> None:
+    airflow, window = server.airflow, server.everything
+    dues = [run.run_after for run in runs(server, window) if run.run_after]
+    now = airflow.server_time() + timedelta(seconds=1)
+
+    first = airflow.runs_due.first_changed(replace(window, run_after=now))
+
+    assert first == (None if server.is_v1 else min(dues))
+    assert airflow.runs_due.first_changed(replace(window, run_after=window.since)) is None
+    assert airflow.runs_due.first_changed(Window(now + timedelta(days=1), now)) is None
+
+
 def test_a_page_token_that_is_none_is_a_bad_request(server: Server) -> None:
     airflow = server.airflow
     for read in (airflow.list_ended_task_instances, airflow.list_ended_dag_runs, airflow.list_asset_updates):
