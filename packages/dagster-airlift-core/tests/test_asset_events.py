@@ -18,7 +18,7 @@ from dagster_airlift_core import (
 from dagster_airlift_core.testing import FakeAirflow, SensorDaemon
 
 RAW = "s3://lake/raw"
-KEY = "prod/asset/s3:/lake/raw"
+KEY = "prod/asset/s3/lake/raw"
 MINUTE = timedelta(minutes=1)
 DAILY = dg.DailyPartitionsDefinition("2026-01-01")
 

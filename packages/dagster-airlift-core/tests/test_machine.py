@@ -366,9 +366,11 @@ def _page_by_stamps_alone(patch: pytest.MonkeyPatch) -> None:
     """The next page begins after the last stamp: what shares it is passed over."""
     whole = VersionTwo.task_instances
 
-    def by_stamp(self: VersionTwo, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
+    def by_stamp(
+        self: VersionTwo, ask: Ask, window: Window, page: str | None, *, with_unreached: bool
+    ) -> Page[TaskInstance]:
         since = datetime.fromisoformat(page) if page else window.since
-        found = whole(self, ask, Window(since, window.run_after), None)
+        found = whole(self, ask, Window(since, window.run_after), None, with_unreached=with_unreached)
         ends = [row.ended_at for row in found.rows if row.ended_at]
         is_last = found.next_page is None or not ends
         return replace(found, next_page=None if is_last else (max(ends) + timedelta(seconds=1)).isoformat())

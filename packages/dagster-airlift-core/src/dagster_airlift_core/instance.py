@@ -16,6 +16,7 @@ from dagster_airlift_core._near import naming_others
 from dagster_airlift_core._outage import Outage, ask_each
 from dagster_airlift_core._reaching import transport_of
 from dagster_airlift_core._runs_due import RunsDue
+from dagster_airlift_core.arguments import expect
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.dag_runs import DagRuns
 from dagster_airlift_core.errors import AirflowApiError, AirflowUnreachable
@@ -50,12 +51,17 @@ class AirflowInstance:
         http: How HTTP gets there: certificates, proxy, headers, connections.
 
     Raises:
+        TypeError: An argument is of another type.
         ValueError: The name has other characters, or none.
     """
 
     def __init__(
         self, auth_backend: AirflowAuthBackend, name: str, *, http: HttpOptions = DEFAULT_OPTIONS
     ) -> None:
+        expect(
+            "auth_backend", auth_backend, AirflowAuthBackend, "an AirflowBasicAuthBackend or another backend"
+        )
+        expect("http", http, HttpOptions, "an HttpOptions, such as HttpOptions(connections=4)")
         self.name = instance_name(name)
         self._auth = auth_backend
         self._connections = http.connections
@@ -227,18 +233,22 @@ class AirflowInstance:
         """
         return self._dialect.order
 
-    def list_ended_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
+    def list_ended_task_instances(
+        self, window: Window, page: str | None, *, with_unreached: bool = False
+    ) -> Page[TaskInstance]:
         """Return a page of the task instances of a window that succeeded or failed.
 
         Args:
             window: Which ones.
             page: `next_page` of the page before, None for the first one.
+            with_unreached: Whether those are wanted too that Airflow skipped or did not get to.
 
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
         with self._conversation.knowing_pages():
-            return self._dialect.task_instances(self._conversation.ask, window, page)
+            ask = self._conversation.ask
+            return self._dialect.task_instances(ask, window, page, with_unreached=with_unreached)
 
     def list_ended_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
         """Return a page of the DAG runs of a window that succeeded or failed.

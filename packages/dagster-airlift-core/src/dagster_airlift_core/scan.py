@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from logging import Logger
@@ -21,11 +21,12 @@ from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
 from dagster_airlift_core.model import AssetUpdate, DagRun, TaskInstance
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_core.observed import EARLIEST, Observed
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Candidate, Recall
-from dagster_airlift_core.results import TaskEvent, TaskResults, testing_tasks
+from dagster_airlift_core.results import TaskEvent, TaskResults, testing_tasks, unreached_tasks
 from dagster_airlift_core.scan_pages import ScanPages
 from dagster_airlift_core.telling import Teller, Transform
 
@@ -84,7 +85,8 @@ class Tick:
 
     def __post_init__(self) -> None:
         """Begin to know things."""
-        self._pages = ScanPages(self.airflow, self.mapping, self.memory, self.clock)
+        unreached = unreached_tasks(self.results)
+        self._pages = ScanPages(self.airflow, self.mapping, self.memory, self.clock, bool(unreached))
         self._recall = Recall(self.events_of, self.airflow.name)
         self._endings = Endings(
             airflow=self.airflow,
@@ -93,6 +95,7 @@ class Tick:
             memory=self.memory,
             mapped_tasks=self.mapped_tasks,
             testing_tasks=testing_tasks(self.results),
+            unreached_tasks=unreached,
         )
         self._placer = Placer(self.airflow, self.mapping, self.partitioning)
         self._teller = Teller(
@@ -147,7 +150,7 @@ class Tick:
             AirflowApiError: Airflow could not be read; nothing of the pass is lost.
         """
         started = self.clock()
-        rest: Scan | None = scan.in_order(self.airflow.scan_order())
+        rest: Scan | None = scan.in_order(self._pages.order)
         while rest and len(self._found) < NO_NEW_PAGE_AT and self.clock() - started <= NO_NEW_PAGE_AFTER:
             rest = self._step("sweep", rest, started)
         self._tell()
@@ -237,9 +240,13 @@ class Tick:
 
     def _tell(self) -> None:
         if self._set_aside:
-            self.log.warning("Set aside, everything else was observed: %s.", _shown(self._set_aside))
+            self.log.warning(
+                "Set aside, everything else was observed: %s.", some_of(self._set_aside, _SHOWN, between="; ")
+            )
         if self._placer.unplaced:
-            self.log.warning("Observed without a partition: %s.", _shown(self._placer.unplaced))
+            self.log.warning(
+                "Observed without a partition: %s.", some_of(self._placer.unplaced, _SHOWN, between="; ")
+            )
 
     def _summary(self, cursor: Cursor, now: datetime) -> str:
         name = f"Airflow instance {cursor.instance!r}"
@@ -250,12 +257,6 @@ class Tick:
             still = f"still reading what changed since {since}, {late} late"
             return f"{name}: {rows} rows read; {still}.{rest}"
         return f"{name}: {rows} rows read; observed up to {cursor.watermark:%Y-%m-%d %H:%M:%S}Z.{rest}"
-
-
-def _shown(sentences: Iterable[str]) -> str:
-    told = list(sentences)
-    more = len(told) - _SHOWN
-    return "; ".join(told[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _name(row: Ending) -> str:

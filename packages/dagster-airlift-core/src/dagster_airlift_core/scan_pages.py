@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from dagster_airlift_core.cursor import Cursor, Scan
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory, ScanPage
-from dagster_airlift_core.model import AssetUpdate, Page
+from dagster_airlift_core.model import SKIPPED, UNREACHED, AssetUpdate, Page
 from dagster_airlift_core.observed import EARLIEST
 
 _NOTHING = Page[AssetUpdate]((), (), 0, None)
@@ -25,12 +26,14 @@ class ScanPages:
         mapping: Assets by task and DAG.
         memory: Keeps a page that a tick did not deal with to its end.
         clock: Seconds of a clock that never goes back.
+        with_unreached: Whether task instances are read too that Airflow did not get to, or skipped.
     """
 
     airflow: AirflowInstance
     mapping: AssetMapping
     memory: Memory
     clock: Callable[[], float]
+    with_unreached: bool
 
     rows: int = field(default=0, init=False)
 
@@ -38,6 +41,12 @@ class ScanPages:
     def now(self) -> datetime:
         """The time of Airflow's server when it answered last."""
         return self.airflow.heard_at or EARLIEST
+
+    @property
+    def order(self) -> str:
+        """The order and the filters that tokens of pages belong to."""
+        order = self.airflow.scan_order()
+        return f"{order} {UNREACHED} {SKIPPED}" if self.with_unreached else order
 
     def begun(self, cursor: Cursor) -> Cursor:
         """Return a cursor with those passes begun that are due.
@@ -48,7 +57,7 @@ class ScanPages:
         Raises:
             AirflowApiError: Airflow could not be read.
         """
-        order, mapping = self.airflow.scan_order(), self.mapping.fingerprint
+        order, mapping = self.order, self.mapping.fingerprint
         if cursor.is_under_way(mapping):
             return cursor.in_order(order)
         heard_at, is_at_rest = self.airflow.heard_at, cursor.watermark and not cursor.recent
@@ -80,7 +89,7 @@ class ScanPages:
         if scan.stream == "assets" and not self.mapping.uris:
             return _NOTHING
         read = {
-            "tasks": self.airflow.list_ended_task_instances,
+            "tasks": partial(self.airflow.list_ended_task_instances, with_unreached=self.with_unreached),
             "runs": self.airflow.list_ended_dag_runs,
             "assets": self.airflow.list_asset_updates,
         }[scan.stream]

@@ -83,7 +83,9 @@ class Dialect(Protocol):
         """Ask for the source code of a DAG."""
         ...
 
-    def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
+    def task_instances(
+        self, ask: Ask, window: Window, page: str | None, *, with_unreached: bool
+    ) -> Page[TaskInstance]:
         """Ask for a page of the task instances of a window that succeeded or failed, in every DAG."""
         ...
 
