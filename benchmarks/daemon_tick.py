@@ -30,15 +30,18 @@ from tick_work import counted, expected
 _CALM_TICKS = 2
 """So many ticks without a new event after the last one tell that all is there."""
 _LOOK_SECONDS = 2.0
+_START_SECONDS = 120.0
 _YAML = "telemetry: {enabled: false}\nnux: {enabled: false}\n"
 
 
 @dataclass
 class Daemon:
-    """A daemon with a code server of its own, and what it has used of the processor.
+    """A daemon and a code server, and what they have used of the processor since the code was loaded.
+
+    The code server is not the daemon's own, which would be started anew every minute, and load the definitions each time.
 
     Args:
-        home: Its `DAGSTER_HOME`.
+        home: Their `DAGSTER_HOME`.
         file: The definitions.
     """
 
@@ -47,32 +50,69 @@ class Daemon:
     cpu: float = 0.0
 
     @contextmanager
-    def running(self) -> Generator[None]:
-        """Run it."""
-        with (self.home / "daemon.log").open("w") as log:
-            daemon = subprocess.Popen(  # noqa: S603 - ours
-                self._command("dagster-daemon", "run"), env=self._environment, stdout=log, stderr=log
-            )
-        self._process = psutil.Process(daemon.pid)
-        try:
+    def serving(self) -> Generator[None]:
+        """Run the code server, from when it has loaded the definitions."""
+        served = f"{{socket: {self._socket}, location_name: observed}}"
+        self._workspace.write_text(f"load_from: [{{grpc_server: {served}}}]\n")
+        loaded = [
+            "--socket",
+            str(self._socket),
+            "--python-file",
+            str(self.file),
+            "--location-name",
+            "observed",
+        ]
+        with self._started("dagster", "api", "grpc", *loaded) as server:
+            until = time.monotonic() + _START_SECONDS
+            while not self._socket.exists():
+                if server.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError(f"The code server does not serve:\n{self._log.read_text()[-3000:]}")
+                time.sleep(0.2)
+            self._server = psutil.Process(server.pid)
+            self._loading = _used(self._server)
             yield
-        finally:
-            stop(daemon)
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """Run the daemon."""
+        with self._started("dagster-daemon", "run", "-w", str(self._workspace)) as daemon:
+            self._process = psutil.Process(daemon.pid)
+            yield
 
     def look(self) -> float:
-        """Return the seconds of the processor that it and its code server have used."""
-        processes = [self._process, *self._process.children(recursive=True)]
-        self.cpu = max(self.cpu, sum(map(_used, processes)))
+        """Return the seconds of the processor that the daemon and its code server have used."""
+        processes = [self._server, self._process, *self._process.children(recursive=True)]
+        self.cpu = max(self.cpu, sum(map(_used, processes)) - self._loading)
         return self.cpu
 
     def set_cursor(self, sensor: str, cursor: str) -> None:
         """Let a sensor begin at a cursor, by Dagster's own command."""
         for arguments in (["cursor", sensor, "--set", cursor], ["start", sensor]):
-            command = self._command("dagster", "sensor", *arguments)
+            command = _command("dagster", "sensor", *arguments, "-w", str(self._workspace))
             subprocess.run(command, env=self._environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
 
-    def _command(self, name: str, *arguments: str) -> list[str]:
-        return [str(Path(sys.executable).with_name(name)), *arguments, "-f", str(self.file)]
+    @contextmanager
+    def _started(self, name: str, *arguments: str) -> Generator[subprocess.Popen[bytes]]:
+        with self._log.open("a") as log:
+            process = subprocess.Popen(  # noqa: S603 - ours
+                _command(name, *arguments), env=self._environment, stdout=log, stderr=log
+            )
+        try:
+            yield process
+        finally:
+            stop(process)
+
+    @property
+    def _log(self) -> Path:
+        return self.home / "processes.log"
+
+    @property
+    def _socket(self) -> Path:
+        return self.home / "code.sock"
+
+    @property
+    def _workspace(self) -> Path:
+        return self.home / "workspace.yaml"
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -106,14 +146,15 @@ def measured(asked: argparse.Namespace, home: Path) -> Mapping[str, object]:
     instance = DagsterInstance.from_config(str(home))
     daemon = Daemon(home, HERE / f"observed_{asked.tool}.py")
     cursor = observed.cursor(datetime.now(UTC) - timedelta(seconds=asked.seconds))
-    ask(f"{asked.url}/-/finish/{asked.runs}/{asked.seconds}")
-    if cursor:
-        daemon.set_cursor(observed.SENSOR, cursor)
     wanted = expected(asked.runs, asked.dags)
-    ask(f"{asked.url}/-/counts")
-    began = time.monotonic()
-    with daemon.running():
-        reached = _caught_up(daemon, instance, wanted, began, asked)
+    with daemon.serving():
+        ask(f"{asked.url}/-/finish/{asked.runs}/{asked.seconds}")
+        if cursor:
+            daemon.set_cursor(observed.SENSOR, cursor)
+        ask(f"{asked.url}/-/counts")
+        began = time.monotonic()
+        with daemon.running():
+            reached = _caught_up(daemon, instance, wanted, began, asked)
     later = ask(f"{asked.url}/-/counts")
     found = counted(instance, repository)
     ticks = _ticks(instance)
@@ -134,6 +175,10 @@ def measured(asked: argparse.Namespace, home: Path) -> Mapping[str, object]:
         "run_requests": instance.get_runs_count(),
         "assets": len(repository.asset_graph.get_all_asset_keys()),
     }
+
+
+def _command(name: str, *arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name(name)), *arguments]
 
 
 def _used(process: psutil.Process) -> float:

@@ -220,6 +220,18 @@ def test_a_success_in_a_run_of_last_month_waits_for_the_sweep(
     assert daemon.tick() == ["raw"]
 
 
+def test_a_run_of_last_month_that_changes_is_seen_when_the_whole_overlap_is_read(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
+    fake.set_run("etl", "old", "running", run_after=fake.now - timedelta(days=30))
+    daemon.tick()
+    fake.now += 6 * MINUTE
+    fake.set_task("etl", "old", "extract")
+    fake.set_run("etl", "old")
+
+    assert daemon.tick() == ["raw", "whole", "prod/dag/etl"]
+
+
 def test_an_outage_of_a_week_loses_nothing(fake: FakeAirflow, daemon: SensorDaemon) -> None:
     daemon.tick()
     fake.now += MINUTE
@@ -479,5 +491,6 @@ def test_a_tick_of_a_busy_airflow_does_not_read_the_whole_overlap_each_time(
         daemon.tick()
         requests.append(len(fake.requests))
 
-    # Three pages and one of DAG runs; the first page is asked for again where its answer tells that it is time for all.
-    assert requests == [4, 2, 5, 2, 2, 5]
+    # Three pages and one of DAG runs; where the first page tells that it is time for all of them, it is asked for again,
+    # and so is the oldest DAG run that has changed.
+    assert requests == [4, 2, 6, 2, 2, 6]

@@ -141,10 +141,10 @@ def test_yaml_says_where_results_are_in_the_order_in_which_they_are_looked_for(m
 @pytest.mark.parametrize(
     "written",
     [
-        pytest.param("'dbt test'", id="builds nothing"),
+        pytest.param("'dbt docs generate'", id="builds nothing"),
         pytest.param("'dbt run $X'", id="uncertain"),
         pytest.param("'echo'", id="no dbt"),
-        pytest.param("['dbt seed', 'dbt test']", id="one that builds nothing"),
+        pytest.param("['dbt seed', 'dbt ls']", id="one that builds nothing"),
     ],
 )
 def test_what_is_no_building_command_is_refused(fake: FakeAirflow, manifest: Path, written: str) -> None:

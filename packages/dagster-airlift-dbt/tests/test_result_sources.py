@@ -531,15 +531,31 @@ def test_a_task_that_watches_learns_from_its_producer_why_its_model_failed(
     ]
 
 
-def test_a_task_that_no_longer_watches_is_not_told_of_by_the_producer(
-    fake: FakeAirflow, airflow: AirflowInstance, instance: TaskInstance
+@pytest.mark.parametrize(
+    ("unique_id", "state", "told"),
+    [
+        pytest.param("model.till.broken", "failed", 1, id="failed-and-failed"),
+        pytest.param("model.till.broken", "success", 0, id="failed-and-built"),
+        pytest.param("model.till.after_broken", "failed", 0, id="skipped-and-failed"),
+        pytest.param("model.till.sales", "success", 1, id="built-and-built"),
+        pytest.param("model.till.sales", "upstream_failed", 0, id="built-and-not-reached-again"),
+        pytest.param("model.till.new", "failed", 0, id="nothing-told"),
+    ],
+)
+def test_of_a_task_that_was_tried_again_the_producer_tells_what_fits_its_end(
+    fake: FakeAirflow,
+    airflow: AirflowInstance,
+    instance: TaskInstance,
+    unique_id: str,
+    state: str,
+    told: int,
 ) -> None:
     push(fake, "dbt_producer_watcher", PRODUCED)
-    again = replace(instance, task_id="broken_run", try_number=2)
-    elsewhere = replace(instance, task_id="new_run")
+    again = replace(instance, task_id="some_run", try_number=2, state=state)
 
-    assert CosmosWatcher().results_of_watched(airflow, again, {"model.till.broken"}) == Found()
-    assert CosmosWatcher().results_of_watched(airflow, elsewhere, {"model.till.new"}) == Found()
+    found = CosmosWatcher().results_of_watched(airflow, again, {unique_id})
+
+    assert [each.unique_id for run in found.runs for each in run.results] == [unique_id] * told
 
 
 def test_runs_that_are_evident_need_no_command() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster_dbt import DbtProject, dbt_assets
-from till import Till
+from till import SOURCES, Till
 
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
@@ -20,6 +20,7 @@ from dagster_airlift_core import (
     build_defs_from_airflow_instance,
 )
 from dagster_airlift_core.testing import FakeAirflow, SensorDaemon
+from dagster_airlift_core.wire import LAUNCH_KEY_TAG, launch_key
 from dagster_airlift_dbt import (
     CosmosWatcher,
     DbtCommand,
@@ -233,6 +234,50 @@ def test_each_try_tells_of_its_own_models(
     assert len(shown.daemon.observations("sales")) == 1
 
 
+def test_a_task_that_was_deferred_has_the_results_of_all_its_time(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
+) -> None:
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=BUILD, results=[DbtResultStore(str(tmp_path))])
+    shown = observing(fake, dagster, dbt)
+    fake.set_task("nightly", "r1", "build", "running")
+    stored(tmp_path, "r1", "build", results(fake, "build", {"model.till.sales": "success"}))
+    fake.now += timedelta(minutes=1)
+    fake.set_task("nightly", "r1", "build", "deferred")
+    waiting = shown.tick()
+    fake.now += timedelta(hours=3)
+
+    run_task(fake, "r1", "build", "success")
+    ended, again = shown.tick(), shown.tick()
+
+    assert (waiting, ended, again) == ([], ["sales"], [])
+    assert shown.built == {"sales"}
+
+
+def test_a_model_of_a_proxied_task_and_of_its_twin_in_airflow_is_told_of_each_run_once(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
+) -> None:
+    sales = DbtCommand("run", select="sales")
+    tasks = {"nightly": {"build": sales, "seed": sales}}
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=tasks, results=[DbtResultStore(str(tmp_path))])
+    shown = observing(fake, dagster, dbt)
+    key = launch_key(
+        instance="prod", dag_id="nightly", run_id="r1", task_id="build", map_index=-1, max_tries=0
+    )
+    built = dg.asset(key="sales")(lambda: None)
+    dg.materialize([built], instance=dagster, tags={LAUNCH_KEY_TAG: key})
+    fake.proxy_task("nightly", "build")
+    for task_id in ("build", "seed"):
+        stored(tmp_path, "r1", task_id, results(fake, "run", {"model.till.sales": "success"}))
+        run_task(fake, "r1", task_id, "success")
+
+    observed, again = shown.tick(), shown.tick()
+
+    by_dagster, by_airflow = sorted(shown.daemon.events("sales"), key=lambda event: len(event.metadata))
+    assert (observed, again) == (["sales"], [])
+    assert "Airflow Task ID" not in by_dagster.metadata
+    assert by_airflow.metadata["Airflow Task ID"].value == "seed"
+
+
 def test_the_copies_of_a_mapped_task_are_put_together(
     fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
 ) -> None:
@@ -282,6 +327,30 @@ def test_what_the_manifest_does_not_know_is_named_in_the_log(
     assert shown.built == {"sales"}
     assert "nightly.build in the DAG run 'r1'" in caplog.text
     assert "model.till.new is not in the manifest" in caplog.text
+
+
+def test_a_task_that_only_looks_how_old_the_sources_are_tells_of_that(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
+) -> None:
+    fake.set_task("nightly", "r0", "seed")
+    fake.edit_task("nightly", "r0", "seed", rendered_fields={"bash_command": "dbt source freshness"})
+    airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
+    where = [DbtResultStore(str(tmp_path))]
+    dbt = DbtOnAirflow(manifest=till.manifest, airflow=airflow, tasks=BUILD, results=where)
+    shown = observing(fake, dagster, dbt)
+    folder = tmp_path / "nightly" / "r1" / "seed" / "-1" / "1"
+    folder.mkdir(parents=True)
+    metadata = {**SOURCES["metadata"], "generated_at": (fake.now + timedelta(seconds=30)).isoformat()}
+    aged = [{**SOURCES["results"][0], "timing": []}]
+    (folder / "sources.json").write_text(json.dumps({"metadata": metadata, "results": aged}))
+    run_task(fake, "r1", "seed", "success")
+
+    shown.tick()
+
+    source = dg.AssetCheckKey(dg.AssetKey(["shop", "shelves"]), "dbt_source_freshness")
+    history = dagster.event_log_storage.get_asset_check_execution_history(source, limit=10)
+    assert [record.evaluation.passed for record in history if record.evaluation] == [False]
+    assert shown.built == set()
 
 
 def test_of_failures_only_it_is_told_too_that_a_test_passes_again(
@@ -501,6 +570,35 @@ def test_a_task_that_watched_in_vain_and_then_ran_dbt_itself_tells_of_that(
     assert shown.built == {"broken"}
     assert shown.not_built == {}
     assert shown.daemon.events("broken")[0].metadata["Execution Duration"].value == 0.13
+
+
+def test_why_a_task_that_ran_dbt_itself_failed_is_told_by_its_own_log_before_the_producer(
+    watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
+) -> None:
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=PER_MODEL, results=[CosmosWatcher(), DbtTaskLogs()])
+    shown = observing(watched, dagster, dbt)
+    lines = [
+        "1 of 1 ERROR creating sql table model main.broken .... [ERROR in 0.13s]",
+        "Failure in model broken (models/broken.sql)",
+        "  It is another reason.",
+    ]
+    for run_id, log in (("r1", "Nothing of dbt"), ("r2", "\n".join(lines))):
+        for name, value in (
+            ("status", {"status": "error"}),
+            ("dbt_event", {"status": "None", "msg": "As told."}),
+        ):
+            watched.set_xcom("nightly", run_id, "dbt_producer_watcher", f"model__till__broken_{name}", value)
+        watched.set_task("nightly", run_id, "broken_run", "up_for_retry")
+        watched.retry_task("nightly", run_id, "broken_run")
+        run_task(watched, run_id, "broken_run", "failed")
+        watched.set_log("nightly", run_id, "broken_run", log, try_number=2)
+
+    shown.tick()
+
+    assert [str(each.description) for each in shown.daemon.observations("broken")] == [
+        "dbt did not build it (error). It is another reason.",
+        "dbt did not build it (error). As told.",
+    ]
 
 
 def test_what_a_producer_told_counts_though_it_skipped_itself_when_airflow_tried_it_again(

@@ -27,7 +27,7 @@ SWEEP_SPAN = timedelta(hours=48)
 LATE = timedelta(hours=12)
 """A pass over so much reads the rest of a sweep as well, for then nothing is gained by being first."""
 HORIZON = timedelta(days=7)
-"""Between two sweeps, only runs due within this time before the window are read: that has an index."""
+"""Between two sweeps, only runs due within this time before the window are read, unless older ones have changed."""
 
 Stream: TypeAlias = Literal["tasks", "runs", "assets"]
 STREAMS: tuple[Stream, ...] = get_args(Stream)
@@ -174,7 +174,7 @@ class Cursor:
             return replace(self, sweep=scan, swept_at=_later(self.swept_at, ended))
         ended = self.recent if scan is None else None
         swept = ended.as_of if ended and ended.is_wide else None
-        overlapped = ended.as_of if ended and self._overlaps(ended.window.since) else None
+        overlapped = ended.as_of if ended and self.reads_whole_overlap else None
         return replace(
             self,
             recent=scan,
@@ -183,9 +183,18 @@ class Cursor:
             overlapped_at=_later(self.overlapped_at, overlapped),
         )
 
-    def _overlaps(self, since: datetime) -> bool:
+    @property
+    def reads_whole_overlap(self) -> bool:
+        """Whether the pass over recent changes that is under way is not a brief one."""
         reached = self.overlapped_at or self.watermark
-        return reached is None or since <= reached - OVERLAP
+        return bool(self.recent and (reached is None or self.recent.window.since <= reached - OVERLAP))
+
+    def due_since(self, run_after: datetime) -> Cursor:
+        """Return the cursor with its pass over recent changes reading DAG runs that were due at an instant or later."""
+        if self.recent is None:
+            return self
+        window = replace(self.recent.window, run_after=run_after)
+        return replace(self, recent=replace(self.recent, window=window))
 
     def to_json(self) -> str:
         """Return the text that Dagster keeps."""

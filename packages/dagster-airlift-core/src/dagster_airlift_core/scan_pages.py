@@ -51,8 +51,8 @@ class ScanPages:
     def begun(self, cursor: Cursor) -> Cursor:
         """Return a cursor with those passes begun that are due.
 
-        When its first page is asked for, the time of the server is known from the last answer, which may be an old
-        one. The answer tells the time; it is asked for again if, by that time, the pass should begin elsewhere.
+        When the first question is asked, the time of the server is known from the last answer, which may be an old
+        one. The answer tells the time; it is asked again if, by that time, the pass should begin elsewhere.
 
         Raises:
             AirflowApiError: Airflow could not be read.
@@ -61,14 +61,30 @@ class ScanPages:
         if cursor.is_under_way(mapping):
             return cursor.in_order(order)
         heard_at, is_at_rest = self.airflow.heard_at, cursor.watermark and not cursor.recent
-        expected = cursor.begun(heard_at, mapping, order).recent if heard_at and is_at_rest else None
-        if expected is None or expected.is_wide:
-            return cursor.begun(self.airflow.server_time(), mapping, order)
-        asked, page = self.clock(), self.page(expected)
+        guess = cursor.begun(heard_at, mapping, order) if heard_at and is_at_rest else None
+        if guess is None or guess.recent is None or guess.recent.is_wide:
+            begun = cursor.begun(self.airflow.server_time(), mapping, order)
+            return begun if cursor.recent else self._with_older_runs(begun)
+        asked = self.clock()
+        page = None if guess.reads_whole_overlap else self.page(guess.recent)
+        first_due = self._first_due(guess)
         begun = cursor.begun(self._time_when_asked(asked), mapping, order)
-        if begun.recent and begun.recent.is_same_page(expected):
+        if begun.recent is None or not begun.recent.is_same_page(guess.recent):
+            return self._with_older_runs(begun)
+        if page:
             self.memory.keep_page(begun.recent, page)
-        return begun
+        return begun.due_since(first_due) if first_due else begun
+
+    def _with_older_runs(self, cursor: Cursor) -> Cursor:
+        """Let a pass that reads the whole overlap reach back to the oldest DAG run that has changed."""
+        first_due = self._first_due(cursor)
+        return cursor.due_since(first_due) if first_due else cursor
+
+    def _first_due(self, cursor: Cursor) -> datetime | None:
+        is_asked = cursor.recent and cursor.reads_whole_overlap
+        return (
+            self.airflow.runs_due.first_changed(cursor.recent.window) if cursor.recent and is_asked else None
+        )
 
     def page(self, scan: Scan) -> ScanPage:
         """Return the page at which a pass stands.

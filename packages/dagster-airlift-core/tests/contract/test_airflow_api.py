@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
@@ -221,6 +221,19 @@ def test_what_the_tasks_of_many_dags_ran_last_comes_at_once(server: Server) -> N
     }
 
 
+def test_the_last_runs_of_a_dag_come_newest_first(server: Server) -> None:
+    newest_first = sorted(
+        (run for run in runs(server, server.everything) if run.dag_id == "contract"),
+        key=lambda run: run.ended_at or datetime.min.replace(tzinfo=UTC),
+        reverse=True,
+    )
+
+    latest = server.airflow.dag_runs.latest("contract", 2).rows
+
+    assert [run.run_id for run in latest] == [run.run_id for run in newest_first]
+    assert server.airflow.dag_runs.latest("contract", 1).rows == latest[:1]
+
+
 def test_the_tasks_of_many_dags_come_at_once_and_a_dag_that_is_gone_stops_none(server: Server) -> None:
     airflow = server.airflow
     airflow.list_dags()
@@ -312,6 +325,20 @@ def test_no_run_that_was_due_lately_is_left_out(server: Server) -> None:
 
     assert instances(server, replace(window, run_after=window.since)) == instances(server, window)
     assert runs(server, replace(window, run_after=window.since)) == runs(server, window)
+
+
+def test_of_the_runs_that_changed_it_is_told_when_the_first_was_due_unless_a_scan_leaves_out_none(
+    server: Server,
+) -> None:
+    airflow, window = server.airflow, server.everything
+    dues = [run.run_after for run in runs(server, window) if run.run_after]
+    now = airflow.server_time() + timedelta(seconds=1)
+
+    first = airflow.runs_due.first_changed(replace(window, run_after=now))
+
+    assert first == (None if server.is_v1 else min(dues))
+    assert airflow.runs_due.first_changed(replace(window, run_after=window.since)) is None
+    assert airflow.runs_due.first_changed(Window(now + timedelta(days=1), now)) is None
 
 
 def test_a_page_token_that_is_none_is_a_bad_request(server: Server) -> None:

@@ -135,7 +135,7 @@ class DbtOnAirflowComponent(Component, Resolvable):
             folder: Where paths begin.
 
         Raises:
-            DbtSelectionError: What a task runs is no dbt command that builds something.
+            DbtSelectionError: What a task runs is no dbt command that builds or tests something.
         """
         manifests = [self.manifest] if isinstance(self.manifest, str) else self.manifest
         dbt = DbtOnAirflow(
@@ -183,7 +183,7 @@ def _commands(written: WrittenCommands, task: str) -> Sequence[DbtCommand] | Non
     commands = [each for each in parsed if isinstance(each, DbtCommand)]
     if not commands or len(commands) != len(parsed):
         raise DbtSelectionError(
-            f"{task} is said to run {written!r}, which is not only dbt commands that build something. "
+            f"{task} is said to run {written!r}, which is not only dbt commands that build or test something. "
             "Write them as on a command line, such as `dbt run --select staging`, or null for what is not dbt."
         )
     return commands

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +12,6 @@ from dagster import AssetKey, AssetsDefinition, Definitions
 
 from dagster_airlift_core import AirflowFilter, AirflowInstance, TaskHandle
 from dagster_airlift_core.filters import EVERYTHING
-from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.model import TaskInstance
 from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt import resolved
@@ -26,9 +24,11 @@ from dagster_airlift_dbt.found import ResultSource
 from dagster_airlift_dbt.given import check_choices, check_given
 from dagster_airlift_dbt.index import DbtIndex
 from dagster_airlift_dbt.last_resolved import LastResolved
+from dagster_airlift_dbt.last_runs import LastRuns, RanLast, Seen, seen_by
+from dagster_airlift_dbt.log_results import DbtTaskLogs
 from dagster_airlift_dbt.manifest import ManifestSource
-from dagster_airlift_dbt.migrating import command_to_migrate, refuse_two_owners
-from dagster_airlift_dbt.preflight import Preflight, RanLast, preflight_of
+from dagster_airlift_dbt.migrating import commands_to_migrate, refuse_two_owners
+from dagster_airlift_dbt.preflight import Preflight, preflight_of
 from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.projects import DbtProjects, TaskCommand, handles_of, mapped_spec, specs_of
 from dagster_airlift_dbt.reading import ProjectReader, manifests_at
@@ -40,8 +40,6 @@ from dagster_airlift_dbt.task_results import Checks, DbtTaskResults
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtProject
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -110,8 +108,8 @@ class DbtOnAirflow:
         Airflow goes on running the task until its migration state says `migrated: true`. This needs
         dagster-dbt: `pip install dagster-airlift-dbt[migrate]`.
 
-        A task that was found out and cannot be migrated is told in a warning, and stays as it is; one of
-        `tasks` is refused.
+        Of a task that only tests, the asset that stands for it becomes executable: its run evaluates the checks. A task
+        that was found out and cannot be migrated is told in a warning, and stays as it is; one of `tasks` is refused.
 
         Args:
             dag_id: The DAG.
@@ -144,7 +142,8 @@ class DbtOnAirflow:
         commands = tasks.commands
         specs = specs_of(commands)
         handles = handles_of(commands)
-        executable = [self._executable(each) for each in self._to_migrate(tasks)]
+        migrated = commands_to_migrate(tasks, self._projects, self._explicit)
+        executable = [self._executable(each) for each in migrated]
         refuse_two_owners(executable)
         run_by_dagster = {key for assets in executable for key in assets.keys}
         return Definitions(
@@ -155,11 +154,14 @@ class DbtOnAirflow:
                     if key not in run_by_dagster
                 ),
                 *(
-                    assets.map_asset_specs(lambda spec: mapped_spec(spec, handles[spec.key]))
-                    for assets in executable
+                    assets.map_asset_specs(
+                        # What stands for a task that tests is of that task alone.
+                        lambda spec, task=task: mapped_spec(spec, handles.get(spec.key, [task.handle]))
+                    )
+                    for task, assets in zip(migrated, executable, strict=True)
                 ),
             ],
-            asset_checks=self._results_of(tasks).declared_checks(executable),
+            asset_checks=self._results_of(tasks).declared_checks(executable, migrated),
         )
 
     def events_of(
@@ -207,12 +209,13 @@ class DbtOnAirflow:
     def preflight(self, dag_id: str, task_id: str, *, last: RanLast | None = None) -> Preflight:
         """Compare what Dagster would run in the place of a task with what Airflow ran last.
 
-        What Airflow ran is told by its rendered command, resolved on the manifest; `last` may know better.
+        What Airflow ran is told by dbt's own results of the last runs, all taken together: from `results`, or else from
+        the logs of the task. Where there are none, by its rendered command, resolved on the manifest.
 
         Args:
             dag_id: The DAG.
             task_id: The task.
-            last: Knows what the task really ran.
+            last: Knows better what the task really ran.
 
         Returns:
             Both, and what differs; printed, it is a text.
@@ -225,7 +228,14 @@ class DbtOnAirflow:
         tasks = self._resolved()
         ran = self._discover().by_handle.get(handle)
         told = resolved.found(tasks.projects, ran) if ran and ran.run_id else None
-        return preflight_of(handle, tasks.of(handle), told, last)
+        planned = tasks.of(handle)
+        seen = Seen()
+        if last:
+            seen = seen_by(last, handle)
+        elif self.airflow:
+            results = replace(self._results_of(tasks), sources=self.results or (DbtTaskLogs(),))
+            seen = LastRuns(self.airflow, results).seen_of(handle, told or planned)
+        return preflight_of(handle, planned, told, seen)
 
     @property
     def testing_tasks(self) -> Collection[TaskHandle]:
@@ -279,21 +289,9 @@ class DbtOnAirflow:
     def _assets(self, project: DbtProjectContent) -> DbtAssets:
         return DbtAssets(project, specs_by(self.translator, project))
 
-    def _to_migrate(self, tasks: resolved.ResolvedTasks) -> list[TaskCommand]:
-        found: list[TaskCommand] = []
-        for handle in self._projects:
-            try:
-                found.append(command_to_migrate(handle, tasks.of(handle)))
-            except DbtMigrationError as error:
-                if self._explicit.decides(handle):
-                    raise
-                _log.warning("%s", error)
-        return found
-
     def _executable(self, task: TaskCommand) -> AssetsDefinition:
         # dagster-dbt is an extra.
         from dagster_airlift_dbt.execution import Execution  # noqa: PLC0415
 
-        name = f"{dagster_name(task.handle.dag_id)}__{dagster_name(task.handle.task_id)}"
         execution = Execution(task.assets, self.translator)
-        return execution.executable_assets(name, task.command, self._projects[task.handle])
+        return execution.executable(task, self.airflow, self._projects[task.handle])

@@ -44,10 +44,11 @@ class DbtAssets:
             The unique ids of what dbt runs, tests among them.
 
         Raises:
-            DbtSelectionError: The selection names nothing that is an asset, or needs more than a manifest.
+            DbtSelectionError: The selection of a command that builds names nothing that is an asset, or it needs more
+                than a manifest.
         """
         ids = self.resolved(command)
-        if not self.has_assets(ids):
+        if command.builds and not self.has_assets(ids):
             raise NothingSelected(
                 f"`{command}` selects nothing in the manifest of dbt project {self.graph.project!r} that is an "
                 f"asset. Its folders and resources are {_names(self.graph, command.select)}"

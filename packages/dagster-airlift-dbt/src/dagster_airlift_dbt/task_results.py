@@ -89,34 +89,65 @@ class DbtTaskResults:
         Raises:
             AirliftError: A source cannot be read now.
         """
-        told = [self._told(airflow, instance) for instance in instances]
+        told = [self.runs_of(airflow, instance) for instance in instances]
         if all(runs is None for runs in told):
             return None
         runs = [run for each in told for run in each or ()]
         # What builds nothing of its own, like a task that tests, or Cosmos' producer, tells of tests alone.
-        wanted = {"with_assets": bool(keys), "with_checks": self.which != "none", "with_sql": self.with_sql}
+        is_testing = not keys or TaskHandle(instances[0].dag_id, instances[0].task_id) in self.testing
+        wanted = {
+            "with_assets": not is_testing,
+            "with_checks": self.which != "none",
+            "with_sql": self.with_sql,
+        }
         made = [dbt_events(runs, checks, **wanted) for checks in self._checks_of(instances[0])]
         events = [event for each in made for event in each.events]
         self._tell(instances[0], _unknown(made))
         ids = frozenset[str]().union(*(each.ids for each in made))
         events += self._assumed(instances, runs, ids, keys) if None not in told else ()
-        return list(self._wanted(events, instances))
+        of_task = keys if is_testing and all(one.state == SUCCESS for one in instances) else ()
+        return [*self._wanted(events, instances), *(AssetMaterialization(asset_key=key) for key in of_task)]
 
-    def declared_checks(self, executable: Sequence[AssetsDefinition]) -> Sequence[AssetChecksDefinition]:
-        """Declare the checks that Airflow evaluates: of all tests but those that Dagster can run.
+    def declared_checks(
+        self, executable: Sequence[AssetsDefinition], migrated: Sequence[TaskCommand]
+    ) -> Sequence[AssetChecksDefinition]:
+        """Declare the checks that Airflow evaluates, or a task that only tests: of all tests but those of migrated models.
 
         Args:
             executable: What Dagster can run, with the checks of its own.
+            migrated: The commands that Dagster can run; without results, the tests of these alone are told of.
         """
+        only = None
         if not self.sources or self.which == "none":
-            return []
+            only = {key for each in migrated for key in self._tested_by(each)}
         others = {key for each in executable for key in each.check_keys}
-        return declared_checks(self.checks, self.commands, others)
+        return declared_checks(self.checks, self.commands, others, only)
 
-    def _told(self, airflow: AirflowInstance, instance: TaskInstance) -> Sequence[RunResults] | None:
-        """Ask the sources in turn for results of one try, until one has some that are its own."""
+    def _tested_by(self, command: TaskCommand) -> Iterator[AssetCheckKey]:
+        if command.command.builds:
+            return
+        for checks in self.checks:
+            if checks.assets is command.assets:
+                yield from filter(None, map(checks.key_of, command.ids))
+
+    def runs_of(self, airflow: AirflowInstance, instance: TaskInstance) -> Sequence[RunResults] | None:
+        """Ask the sources in turn for results of one try, until one has some that are its own.
+
+        What watched another task may do its work itself when it is tried again: then its own traces go first.
+
+        Args:
+            airflow: The Airflow instance.
+            instance: The try; one of the copies of a dynamically mapped task.
+
+        Returns:
+            One for each dbt command; None where no source knows.
+
+        Raises:
+            AirliftError: A source cannot be read now.
+        """
         projects = [each.assets.project for each in self.checks]
-        for source in self.sources:
+        is_again = instance.try_number > 1
+        for source in sorted(self.sources, key=lambda place: is_again and isinstance(place, WatchedResults)):
             found = self._look(source, airflow, instance, projects)
             notes = list(found.notes)
             runs: list[RunResults] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from dagster_airlift_core import AirflowInstance
-from dagster_airlift_core.model import TaskInstance
+from dagster_airlift_core.model import FAILED, SUCCESS, TaskInstance
 from dagster_airlift_dbt.found import Found
 from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.run_results import NodeResult, RunResults
@@ -16,7 +16,8 @@ from dagster_airlift_dbt.run_results import NodeResult, RunResults
 _STATUS = "_status"
 _EVENT = "_dbt_event"
 _FAILED = frozenset({"error", "fail", "failed", "runtime error"})
-_TOLD = _FAILED | {"success", "pass", "warn", "skipped", "no-op", "reused", "partial success"}
+_BUILT = frozenset({"success", "warn", "no-op", "reused"})
+_TOLD = _FAILED | _BUILT | {"pass", "skipped", "partial success"}
 # The event of a failure tells why, and takes the place of the one that had the status.
 _WHY = "None"
 
@@ -25,8 +26,8 @@ _WHY = "None"
 class CosmosWatcher:
     """The XComs of Cosmos' watcher mode, in which one task runs the whole project and tells of every node.
 
-    Of a task that watches, what that one told of its model is taken, as long as it did watch: tried again, it runs dbt
-    itself, and its log tells. One or two requests are made for each node.
+    Of a task that watches, what that one told of its model is taken. Tried again, such a task may have run dbt itself:
+    then this is asked last, and counts if it fits how the task ended. One or two requests are made for each node.
 
     Args:
         producer: The task that runs dbt, without its task groups.
@@ -47,13 +48,11 @@ class CosmosWatcher:
         self, airflow: AirflowInstance, instance: TaskInstance, unique_ids: Collection[str]
     ) -> Found:
         """Look for what the producer told of the resources that a task watches."""
-        if instance.try_number > 1:
-            return Found()
         for task_id in self._producers(instance.task_id):
             told = _Told(airflow, replace(instance, task_id=task_id))
-            found = _found([told.of(unique_id) for unique_id in sorted(unique_ids)])
-            if found.runs:
-                return found
+            results = [told.of(unique_id) for unique_id in sorted(unique_ids)]
+            if any(results):
+                return _found([each for each in results if each and _fits(instance, each)])
         return Found()
 
     def _producers(self, task_id: str) -> Iterator[str]:
@@ -104,6 +103,13 @@ class _Told:
 
     def _xcom(self, key: str) -> object | None:
         return self.airflow.left_behind.xcom(self.producer, key)
+
+
+def _fits(instance: TaskInstance, result: NodeResult) -> bool:
+    """Whether a task may have ended as it did because of what was told; the first try did nothing but watch."""
+    if instance.try_number <= 1:
+        return True
+    return result.status in {FAILED: _FAILED, SUCCESS: _BUILT}.get(instance.state or "", ())
 
 
 def _found(results: Sequence[NodeResult | None]) -> Found:

@@ -137,6 +137,13 @@ class Dialect(Protocol):
         """Ask for a page of the DAG runs of a span, in whatever state."""
         ...
 
+    def first_due(self, ask: Ask, since: datetime, due_by: datetime, /) -> datetime | None:
+        """Ask when that DAG run was due that was due first of those that changed since an instant.
+
+        None where none of them was due by the other instant, or where a scan reads them anyhow.
+        """
+        ...
+
     def asset_updates(self, ask: Ask, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Ask for a page of what was recorded of assets since the begin of a window."""
         ...

@@ -126,6 +126,10 @@ class VersionOne(SingleThings):
         ]
         return _by_offset(ask, ("dags", span.dag_id or "~", "dagRuns"), query, reading.dag_runs_page, page)
 
+    def first_due(self, _ask: Ask, _since: datetime, _due_by: datetime) -> datetime | None:
+        """Tell nothing, for a scan reads DAG runs however long ago they were due."""
+        return None
+
     def asset_updates(self, ask: Ask, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Ask for a page of what was recorded of datasets, the latest first: no filter goes by time.
 

@@ -122,6 +122,13 @@ class VersionTwo(SingleThings):
         request = get(API, "dags", span.dag_id or "~", "dagRuns", query=[*due, *_keyset(page)])
         return ask(request, reading.dag_runs_page)
 
+    def first_due(self, ask: Ask, since: datetime, due_by: datetime) -> datetime | None:
+        """Ask for that DAG run that was due first of those that changed since an instant, if it was due by another."""
+        changed = [("updated_at_gte", since.isoformat()), ("run_after_lte", due_by.isoformat())]
+        query = [*changed, ("order_by", "run_after"), ("limit", "1")]
+        found = ask(get(API, "dags", "~", "dagRuns", query=query), reading.dag_runs_page)
+        return next((run.run_after for run in found.rows), None)
+
     def asset_updates(self, ask: Ask, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Ask for what was recorded of assets in the next span of a window: there is no keyset."""
 
