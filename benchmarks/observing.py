@@ -1,6 +1,6 @@
 """What it takes to observe an Airflow, with dagster-airlift-core and with the peer, dagster-airlift.
 
-python benchmarks/observing.py [--quick] [--only function|daemon] [--add] [--render] [--out FOLDER]
+python benchmarks/observing.py [--quick] [--only function|daemon] [--limit SECONDS] [--add] [--render] [--out FOLDER]
 
 The Airflow is a synthetic one, see synthetic_airflow.py, whose runs have ended over the last minutes or the last hour; every measurement
 runs in a process of its own, ours and the peer's in turn. The peer begins where the runs begin, ours without a cursor.
@@ -29,7 +29,8 @@ SHORT_SPAN_SECONDS = 300.0
 _MANY = 100
 LIMIT_SECONDS = 400.0
 """How long a catch-up through the daemon may take; what has come by then is counted."""
-_SECONDS = 590.0
+_SECONDS = 190.0
+"""How long everything else may take beside it."""
 
 WHOSE = (("ours", "v1"), ("peer", "v1"), ("ours", "v2"))
 FUNCTION: tuple[tuple[int, int], ...] = ((200, 10), (500, 0), (10, 1000))
@@ -56,7 +57,7 @@ def cells(arguments: argparse.Namespace) -> Iterator[tuple[Cell, int]]:
         yield from ((("daemon", dags, runs, tool, api), 1) for tool, api in whose)
 
 
-def measured(cell: Cell, repeat: int) -> Observation:
+def measured(cell: Cell, repeat: int, limit: float) -> Observation:
     """Measure one cell once."""
     through, dags, runs, tool, api = cell
     span = SPAN_SECONDS if runs >= _MANY else SHORT_SPAN_SECONDS
@@ -64,18 +65,18 @@ def measured(cell: Cell, repeat: int) -> Observation:
         if through == "function":
             command = program("tick.py", tool, url, dags, runs, span)
         else:
-            command = program("daemon_tick.py", tool, url, dags, runs, span, "--limit", LIMIT_SECONDS)
+            command = program("daemon_tick.py", tool, url, dags, runs, span, "--limit", limit)
         try:
-            return Observation.of(cell, repeat, result(command, seconds=_SECONDS))
+            return Observation.of(cell, repeat, result(command, seconds=limit + _SECONDS))
         except subprocess.SubprocessError as error:
             return Observation.of(cell, repeat, {"error": str(error)[-300:]})
 
 
-def told(wanted: Iterable[tuple[Cell, int]]) -> Iterator[Observation]:
+def told(wanted: Iterable[tuple[Cell, int]], limit: float) -> Iterator[Observation]:
     """Measure, and say what is measured as it is measured."""
     for cell, repeats in wanted:
         for repeat in range(repeats):
-            observation = measured(cell, repeat)
+            observation = measured(cell, repeat, limit)
             sys.stdout.write(f"{observation}\n")
             sys.stdout.flush()
             yield observation
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--cell", type=int, nargs=2, metavar=("DAGS", "RUNS"), help="of the function alone")
     parser.add_argument("--tools", nargs="+", choices=["ours", "peer"], default=["ours", "peer"])
     parser.add_argument("--daemon-cell", type=int, nargs=2, metavar=("DAGS", "RUNS"), default=DAEMON)
+    parser.add_argument("--limit", type=float, default=LIMIT_SECONDS, help="seconds, through the daemon")
     parser.add_argument("--repeats", type=int, default=3, help="of ours, through the function")
     parser.add_argument(
         "--add", action="store_true", help="keep the last results, but for what is measured again"
@@ -111,7 +113,7 @@ def main() -> None:
             if last and cell not in again
             for one in last.of(cell)
         ]
-        for observation in told(wanted):
+        for observation in told(wanted, arguments.limit):
             kept.append(observation)
             write(file, Observations(conditions(PACKAGES, before), tuple(kept)))
     write_page(read(file), arguments.out)

@@ -39,7 +39,11 @@ def write_page(observations: Observations, out: Path) -> None:
     ]
     if daemon:
         head = "Through the real daemon; wall is until the last event was stored, processor is the daemon's and its code server's:"
-        fields = (*_FIELDS, ("failed_ticks", "failed ticks", count))
+        fields = (
+            *_FIELDS,
+            ("failed_ticks", "failed ticks", count),
+            ("idle_requests", "requests, idle", count),
+        )
         parts += [head, _table(observations, daemon, fields)]
     replace_part(out.with_suffix(".md"), "observing", "\n\n".join(parts))
 

@@ -29,7 +29,7 @@ from dagster_airlift_core.testing import SensorDaemon
 from peering_with_dbt.story.place import Place
 
 CONTRACT = Path(__file__).parents[1] / "packages/dagster-airlift-core/tests/contract"
-RAW = "live/asset/s3:/bkt/contract/raw"
+RAW = "live/asset/s3/bkt/contract/raw"
 LEEWAY_SECONDS = 10
 """How late a token of Airflow 3 may be."""
 pytestmark = pytest.mark.live

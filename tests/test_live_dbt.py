@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from sites.small_dbt import ASSETS, lay_out
+from sites.unhurried import Unhurried
 
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
@@ -19,16 +20,10 @@ from dagster_airlift_core import (
 from dagster_airlift_dbt import DbtOnAirflow
 from peering_with_dbt.story.airflow_server import AirflowSite
 from peering_with_dbt.story.place import Place, fresh_place
-from peering_with_dbt.story.processes import Processes, Server
+from peering_with_dbt.story.processes import Processes
 
 SECONDS = 400.0
 SITES = Path(__file__).parent / "sites"
-SETTINGS = {
-    # Cosmos takes long to be imported on a small machine, and nothing changes once it is parsed.
-    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "180",
-    "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "240",
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900",
-}
 BASH = {
     "one.build": {*ASSETS},
     "layers.seed": {"raw_orders"},
@@ -50,13 +45,6 @@ BY_TASK = {**BASH, **COSMOS}
 DAG_IDS = frozenset(task.partition(".")[0] for task in BY_TASK)
 
 pytestmark = [pytest.mark.live, pytest.mark.matrix]
-
-
-class Unhurried(Processes):
-    """Starts servers with other intervals."""
-
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Server:
-        return super().start(name, command, {**environment, **SETTINGS})
 
 
 @dataclass(frozen=True)

@@ -33,4 +33,5 @@ with DAG(
 with DAG("contract_fails", start_date=START, schedule=[Asset("s3://bkt/contract/raw")]):
     good = BashOperator(task_id="good", bash_command="true")
     bad = BashOperator(task_id="bad", bash_command="false")
-    good >> bad
+    never = BashOperator(task_id="never", bash_command="true")
+    good >> bad >> never

@@ -56,7 +56,7 @@ def test_the_whole_story_holds(tmp_path: Path, start: Start, left_behind: Callab
         **dict.fromkeys(MARTS, "dbt_dag.dbt_run_marts"),
         "customers_csv": "dbt_dag.export_customers",
         "lakehouse/iris": "load_lakehouse.load_iris",
-        "shop/asset/duckdb:/shop/lakehouse/iris": "load_lakehouse.load_iris",  # Airflow's own
+        "shop/asset/duckdb/shop/lakehouse/iris": "load_lakehouse.load_iris",  # Airflow's own
     }
     assert report["proxied"]["materialized"] == MARTS
     migrated_run = report["proxied"]["airflow_run_id"]

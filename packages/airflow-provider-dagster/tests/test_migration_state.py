@@ -338,3 +338,11 @@ def test_the_modules_import_neither_airflow_nor_http(module: ModuleType) -> None
     }
 
     assert imported & {"airflow", "httpx", "requests", "http", "urllib"} == set()
+
+
+def test_a_question_ends_the_sentence_as_it_is(tmp_path: Path) -> None:
+    error = MigrationStateError(
+        tmp_path / "migration_state" / "etl.yaml", 2, 3, "unknown key 'x', did you mean 'id'?"
+    )
+
+    assert str(error) == "migration_state/etl.yaml:2:3: unknown key 'x', did you mean 'id'?"

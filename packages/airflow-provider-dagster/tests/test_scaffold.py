@@ -43,7 +43,8 @@ def test_each_dag_gets_a_file_by_which_nothing_is_migrated(
     out = capsys.readouterr().out
     assert (dags / "migration_state" / "etl.yaml").read_text() == FRESH
     assert (dags / "migration_state" / "made.yaml").read_text() == "tasks:\n  - {id: load, migrated: false}\n"
-    assert "etl: wrote migration_state/etl.yaml with 3 tasks.\nmade: wrote" in out
+    assert "etl: wrote migration_state/etl.yaml with 3 tasks.\n" in out
+    assert "made: wrote migration_state/made.yaml with 1 task.\n" in out
 
 
 def test_a_second_time_changes_nothing(dags: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from dagster_airlift_core import (
 from dagster_airlift_core.testing import FakeAirflow, SensorDaemon
 
 RAW = "s3://lake/raw"
-KEY = "prod/asset/s3:/lake/raw"
+KEY = "prod/asset/s3/lake/raw"
 MINUTE = timedelta(minutes=1)
 DAILY = dg.DailyPartitionsDefinition("2026-01-01")
 
@@ -50,6 +50,16 @@ def daemon(fake: FakeAirflow, dagster_instance: dg.DagsterInstance) -> SensorDae
 
 def asked(fake: FakeAirflow) -> int:
     return sum(request.path.endswith("/events") for request in fake.requests)
+
+
+def test_an_idle_tick_is_three_requests(fake: FakeAirflow, daemon: SensorDaemon) -> None:
+    daemon.tick()
+    fake.now += MINUTE
+    fake.requests.clear()
+
+    daemon.tick()
+
+    assert len(fake.requests) == 3
 
 
 def test_an_update_that_no_task_made_is_a_materialization_once(
@@ -147,6 +157,7 @@ def test_an_update_that_becomes_visible_late_is_seen_within_the_overlap(
     fake.now += 9 * MINUTE
     daemon.tick()
     fake.add_asset_event(RAW, at=stamped)
+    fake.now += 6 * MINUTE
 
     assert daemon.tick() == [KEY]
 

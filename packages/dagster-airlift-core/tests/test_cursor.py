@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_airlift_core.cursor import HORIZON, OVERLAP, SWEEP_SPAN, Cursor, CursorError
+from dagster_airlift_core.cursor import BRIEF_OVERLAP, HORIZON, OVERLAP, SWEEP_SPAN, Cursor, CursorError
 
 MAPPING = "f00d"
 ORDER = "v2/id"
@@ -48,6 +48,30 @@ def test_what_changed_lately_is_read_beside_a_sweep_and_in_runs_that_were_due_la
     assert cursor.sweep
     assert cursor.recent.window.since == NOW - OVERLAP
     assert cursor.recent.window.run_after == NOW - OVERLAP - HORIZON
+
+
+def test_the_whole_overlap_is_read_again_every_five_minutes_from_where_that_was_done_last() -> None:
+    cursor = Cursor("prod", watermark=NOW, swept_at=NOW, mapping=MAPPING, overlapped_at=NOW)
+    since = []
+    for minute in range(1, 7):
+        begun = cursor.begun(NOW + timedelta(minutes=minute), MAPPING, ORDER)
+        assert begun.recent
+        since.append(begun.recent.window.since)
+        cursor = begun.with_scan("recent", None)
+
+    brief = [NOW + timedelta(minutes=minute) for minute in (-1, 0, 1, 2)]
+    assert since == [*brief, NOW - OVERLAP, NOW + timedelta(minutes=4)]
+    assert cursor.overlapped_at == NOW + timedelta(minutes=5)
+    assert Cursor.from_json(cursor.to_json(), "prod") == cursor
+
+
+def test_a_clock_that_is_known_to_the_second_has_not_gone_back_for_that() -> None:
+    cursor = Cursor("prod", watermark=NOW, swept_at=NOW, mapping=MAPPING, overlapped_at=NOW)
+
+    begun = cursor.begun(NOW - timedelta(seconds=1), MAPPING, ORDER)
+
+    assert begun.recent
+    assert begun.recent.window.since == NOW - BRIEF_OVERLAP
 
 
 def test_the_time_is_not_needed_while_the_last_pass_goes_on() -> None:
@@ -153,6 +177,7 @@ def test_a_page_token_of_another_order_is_dropped() -> None:
         pytest.param(GOLDEN.replace('"2026-01-15T11:05:00+00:00"', "null"), id="missing"),
         pytest.param(GOLDEN.replace('"runs"', '"jobs"'), id="stream"),
         pytest.param(GOLDEN.replace('"abc"', "3"), id="page"),
+        pytest.param(GOLDEN.replace('"swept_at"', '"overlapped_at": "soon", "swept_at"'), id="overlap"),
         pytest.param("[" * 100_000, id="deep"),
     ],
 )

@@ -32,7 +32,7 @@ NEVER = {"Retry-After": "3600"}
 HUGE = "[" + " " * 50_000_000 + "]"
 URI = "s3://lake/raw"
 YOURS = {"orders", "prod/instance"}
-AIRFLOWS = {"prod/dag/etl", "prod/asset/s3:/lake/raw"}
+AIRFLOWS = {"prod/dag/etl", "prod/asset/s3/lake/raw"}
 
 FAULTS = [
     pytest.param(Reply(401, {"detail": "no"}), "does not accept the credentials", id="401"),

@@ -14,7 +14,14 @@ import dagster as dg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from dagster_airlift_core import (
     AirflowApiError,
@@ -68,7 +75,7 @@ class ObservationMachine(RuleBasedStateMachine):
         self.hidden: set[tuple[str, str]] = set()
         self.stamped_at: datetime | None = None
         self.reached: dict[str, str] = {}
-        self.was_gone = False
+        self.may_go = self.was_gone = False
         self.ends_with_a_burst = False
         self.deleted: Counter[str] = Counter()
 
@@ -85,12 +92,18 @@ class ObservationMachine(RuleBasedStateMachine):
             if "etl" not in self.fake.dags:
                 self._dag_appears()
             # What Airflow did not give while the DAG was gone is the next sweep's; nothing else may wait for it.
-            for minutes in (1, 1, 1, *([61] if self.was_gone else [])):
+            # What became visible late may wait until the whole overlap is read again.
+            for minutes in (1, 1, 5, *([61] if self.was_gone else [])):
                 self.fake.now += timedelta(minutes=minutes)
                 self.drain()
             self.each_final_success_is_stored_once()
         finally:
             self.stack.close()
+
+    @initialize(may_go=st.booleans())
+    def dags_are_deleted_or_not(self, *, may_go: bool) -> None:
+        # What goes away is the next sweep's in the end, and a sweep hides what a wrong cursor has passed over.
+        self.may_go = may_go
 
     @rule(minutes=st.sampled_from([0, 1, 5, 15, 70]))
     def time_passes(self, minutes: int) -> None:
@@ -162,6 +175,13 @@ class ObservationMachine(RuleBasedStateMachine):
     def run_moves(self, run: str, state: str) -> None:
         self.fake.set_run("etl", run, state)
 
+    @rule(task=tasks)
+    def a_task_and_its_run_of_last_month_end(self, task: str) -> None:
+        if ("etl", "old", task, -1) in self.fake.task_instances:
+            self.fake.clear_task("etl", "old", task)
+        self.fake.set_run("etl", "old", "success", run_after=self.fake.now - timedelta(days=30))
+        self.fake.set_task("etl", "old", task)
+
     @rule(run=runs)
     def run_is_deleted(self, run: str) -> None:
         self.commits()
@@ -169,6 +189,7 @@ class ObservationMachine(RuleBasedStateMachine):
             self.fake.remove_run("etl", run)
             self.deleted[run] += 1
 
+    @precondition(lambda self: self.may_go)
     @rule()
     def dag_is_deleted_or_comes_back(self) -> None:
         if "etl" in self.fake.dags:
@@ -207,6 +228,7 @@ class ObservationMachine(RuleBasedStateMachine):
 
     @rule(path=st.sampled_from(PATHS), reply=st.sampled_from(sorted(BAD_REPLIES)), crash=st.booleans())
     def tick_with_a_failing_request(self, path: str, reply: str, *, crash: bool) -> None:
+        reply = "refused" if reply == "gone" and not self.may_go else reply
         self.fake.revoke_tokens()
         self.fake.reply(BAD_REPLIES[reply], path=path)
         before, stored = self.daemon.cursor, self._ids()
@@ -317,6 +339,15 @@ def test_every_final_success_is_observed_exactly_once(machine: type[ObservationM
 
 def _no_overlap(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("dagster_airlift_core.cursor.OVERLAP", timedelta(0))
+    patch.setattr("dagster_airlift_core.cursor.BRIEF_OVERLAP", timedelta(0))
+
+
+def _overlap_is_always_brief(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("dagster_airlift_core.cursor.OVERLAP_EVERY", timedelta.max)
+
+
+def _brief_passes_count_as_whole_ones(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Cursor, "reads_whole_overlap", True)
 
 
 def _no_dedupe(patch: pytest.MonkeyPatch) -> None:
@@ -335,9 +366,11 @@ def _page_by_stamps_alone(patch: pytest.MonkeyPatch) -> None:
     """The next page begins after the last stamp: what shares it is passed over."""
     whole = VersionTwo.task_instances
 
-    def by_stamp(self: VersionTwo, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
+    def by_stamp(
+        self: VersionTwo, ask: Ask, window: Window, page: str | None, *, with_unreached: bool
+    ) -> Page[TaskInstance]:
         since = datetime.fromisoformat(page) if page else window.since
-        found = whole(self, ask, Window(since, window.run_after), None)
+        found = whole(self, ask, Window(since, window.run_after), None, with_unreached=with_unreached)
         ends = [row.ended_at for row in found.rows if row.ended_at]
         is_last = found.next_page is None or not ends
         return replace(found, next_page=None if is_last else (max(ends) + timedelta(seconds=1)).isoformat())
@@ -368,6 +401,11 @@ def _no_sweep(patch: pytest.MonkeyPatch) -> None:
 def _clock_of_dagster(patch: pytest.MonkeyPatch) -> None:
     """The watermark is what this machine takes for now."""
     patch.setattr(AirflowInstance, "server_time", lambda _: datetime.now(UTC))
+    patch.setattr(AirflowInstance, "heard_at", property(lambda _: datetime.now(UTC)))
+
+
+def _old_runs_wait_for_the_sweep(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(VersionTwo, "first_due", lambda *_: None)
 
 
 def _success_is_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -382,9 +420,14 @@ QUICK_MUTATIONS = [
 ]
 OTHER_MUTATIONS = [
     pytest.param(_no_overlap, ObservationMachine, id="overlap dropped"),
+    pytest.param(_overlap_is_always_brief, ObservationMachine, id="overlap always brief"),
+    pytest.param(
+        _brief_passes_count_as_whole_ones, ObservationMachine, id="brief passes taken for whole ones"
+    ),
     pytest.param(_dedupe_by_asset_alone, ObservationMachine, id="dedupe by asset alone"),
     pytest.param(_instants_are_not_read_on, ObservationOfAirflowTwo, id="tie-break dropped, slices"),
     pytest.param(_no_sweep, ObservationMachine, id="sweep dropped"),
+    pytest.param(_old_runs_wait_for_the_sweep, ObservationMachine, id="old runs left to the sweep"),
     pytest.param(_clock_of_dagster, ObservationMachine, id="clock of Dagster"),
 ]
 """These take a minute each: `nox -s observation` drives them."""

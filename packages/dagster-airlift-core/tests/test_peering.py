@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -87,7 +88,7 @@ def test_dags_are_linked_through_airflows_assets() -> None:
 
     specs = built(taken)
 
-    orders, report = "prod/asset/s3:/lake/orders.csv", "prod/asset/s3:/lake/report.csv"
+    orders, report = "prod/asset/s3/lake/orders.csv", "prod/asset/s3/lake/report.csv"
     assert deps_of(specs["prod/dag/load"]) == {orders}
     assert deps_of(specs[report]) == {orders}
     assert deps_of(specs["prod/dag/report"]) == {orders, report}
@@ -158,8 +159,8 @@ def test_each_task_is_an_asset_on_request() -> None:
     specs = built(taken, task_assets=True)
 
     assert deps_of(specs["prod/task/etl/load"]) == {"prod/task/etl/extract"}
-    assert deps_of(specs["prod/task/etl/extract"]) == {"prod/asset/x:/in"}
-    assert deps_of(specs["prod/asset/x:/out"]) == {"prod/task/etl/load"}
+    assert deps_of(specs["prod/task/etl/extract"]) == {"prod/asset/x/in"}
+    assert deps_of(specs["prod/asset/x/out"]) == {"prod/task/etl/load"}
     assert "prod/task/etl/extract" not in built(taken)
 
 
@@ -321,6 +322,35 @@ def test_no_two_uris_have_one_key(uris: list[str]) -> None:
     keys = {airflow_asset_key("prod", uri).to_user_string() for uri in uris}
 
     assert len(keys) == len(uris)
+
+
+@pytest.mark.parametrize(
+    ("uri", "key"),
+    [
+        pytest.param("s3://lake/raw/orders.csv", "prod/asset/s3/lake/raw/orders.csv", id="a URI"),
+        pytest.param("orders", "prod/asset/orders", id="a name"),
+        pytest.param("s3/lake", "prod/asset/s3__[0-9a-f]{8}/lake", id="what is not a scheme"),
+        pytest.param("s3://lake/a b", "prod/asset/s3/lake/a_b_[0-9a-f]{8}", id="a space"),
+        pytest.param("s3://lake//x", "prod/asset/s3/lake/_[0-9a-f]{8}/x", id="an empty part"),
+    ],
+)
+def test_the_key_of_an_airflow_asset_is_its_whole_uri(uri: str, key: str) -> None:
+    assert re.fullmatch(key, airflow_asset_key("prod", uri).to_user_string())
+
+
+@given(st.text(min_size=1))
+def test_what_dagster_runs_may_read_and_check_any_airflow_asset(uri: str) -> None:
+    key = airflow_asset_key("prod", uri)
+
+    @dg.asset(deps=[key])
+    def report() -> None: ...
+
+    @dg.asset_check(asset=key)
+    def fresh() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    assert [dep.asset_key for dep in report.specs_by_key[report.key].deps] == [key]
+    assert {check.asset_key for check in fresh.check_keys} == {key}
 
 
 @given(st.text(alphabet="s3:/%2A", min_size=1), st.text(alphabet="s3:/%2A", min_size=1))

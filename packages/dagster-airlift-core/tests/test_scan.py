@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
 
 import dagster as dg
 import pytest
@@ -101,6 +102,17 @@ def test_a_slow_tick_deals_with_one_row_and_the_next_one_goes_on_after_it(
         cursor = observed.cursor
 
     assert counts == [1, 1, 1]
+
+
+def test_the_watermark_is_no_later_than_the_first_question_however_long_its_answer_takes(
+    fake: FakeAirflow, observe: Callable[[Cursor, float], Observed]
+) -> None:
+    cursor = observe(Cursor("prod"), 0.0).cursor
+    fake.now += timedelta(minutes=1)
+
+    observed = observe(cursor, 1.5)
+
+    assert observed.cursor.watermark == fake.now - timedelta(seconds=1.5)
 
 
 def test_both_passes_end_although_each_takes_many_ticks(

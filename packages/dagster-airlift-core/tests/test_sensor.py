@@ -155,12 +155,42 @@ def test_a_run_that_ends_twice_is_observed_twice(fake: FakeAirflow, daemon: Sens
     assert daemon.tick() == ["whole", "prod/dag/etl"]
 
 
-def test_a_late_commit_within_the_overlap_is_seen(fake: FakeAirflow, daemon: SensorDaemon) -> None:
+def test_a_late_commit_within_the_overlap_is_seen_when_that_is_read_again(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
     daemon.tick()
     fake.set_task("etl", "r1", "extract", committed=False)
     fake.now += 9 * MINUTE
     daemon.tick()
     fake.commit()
+
+    seen = []
+    for _ in range(7):
+        seen += daemon.tick()
+        fake.now += MINUTE
+
+    assert seen == ["raw"]
+
+
+def test_a_commit_that_is_hardly_late_is_seen_by_the_next_tick(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
+    daemon.tick()
+    fake.now += MINUTE
+    fake.set_task("etl", "r1", "extract", committed=False)
+    fake.now += MINUTE / 2
+    daemon.tick()
+    fake.commit()
+
+    assert daemon.tick() == ["raw"]
+
+
+def test_a_server_clock_that_goes_back_hides_nothing(fake: FakeAirflow, daemon: SensorDaemon) -> None:
+    daemon.tick()
+    fake.now += MINUTE
+    daemon.tick()
+    fake.now -= 60 * MINUTE
+    fake.set_task("etl", "r1", "extract")
 
     assert daemon.tick() == ["raw"]
 
@@ -188,6 +218,18 @@ def test_a_success_in_a_run_of_last_month_waits_for_the_sweep(
     assert daemon.tick() == []
     fake.now += 60 * MINUTE
     assert daemon.tick() == ["raw"]
+
+
+def test_a_run_of_last_month_that_changes_is_seen_when_the_whole_overlap_is_read(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
+    fake.set_run("etl", "old", "running", run_after=fake.now - timedelta(days=30))
+    daemon.tick()
+    fake.now += 6 * MINUTE
+    fake.set_task("etl", "old", "extract")
+    fake.set_run("etl", "old")
+
+    assert daemon.tick() == ["raw", "whole", "prod/dag/etl"]
 
 
 def test_an_outage_of_a_week_loses_nothing(fake: FakeAirflow, daemon: SensorDaemon) -> None:
@@ -228,6 +270,21 @@ def test_a_row_with_more_assets_than_fit_in_a_tick_goes_on_in_the_next(
     fake.set_task("etl", "r1", "extract")
 
     assert [len(daemon.tick()) for _ in range(3)] == [1000, 200, 0]
+
+
+def test_a_page_that_did_not_fit_in_a_tick_is_not_asked_for_again(
+    fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
+) -> None:
+    assets = assets_with_task_mappings("etl", {"extract": [dg.AssetSpec(f"a{n}") for n in range(600)]})
+    defs = build_defs_from_airflow_instance(airflow_instance=airflow, defs=dg.Definitions(assets=assets))
+    daemon = SensorDaemon(defs, dagster_instance)
+    for number in range(3):
+        fake.set_task("etl", f"r{number}", "extract")
+
+    counts = [len(daemon.tick()) for _ in range(2)]
+
+    assert counts == [1000, 800]
+    assert len([one for one in fake.requests if one.path.endswith("taskInstances")]) == 1
 
 
 def test_a_mapped_task_is_one_event_when_all_its_instances_ended_well(
@@ -407,10 +464,33 @@ def test_a_catch_up_reads_each_page_once_and_asks_for_nothing_else(
     assert len(pages) == 9  # and one of DAG runs
 
 
-def test_an_idle_tick_is_three_requests(fake: FakeAirflow, daemon: SensorDaemon) -> None:
+def test_an_idle_tick_asks_for_task_instances_and_dag_runs_and_not_for_the_time(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
     daemon.tick()
+    fake.now += MINUTE
     fake.requests.clear()
 
     daemon.tick()
 
-    assert len(fake.requests) == 3
+    assert [one.path.rpartition("/")[2] for one in fake.requests] == ["taskInstances", "dagRuns"]
+    assert json.loads(daemon.cursor or "")["watermark"] > (fake.now - MINUTE / 2).isoformat()
+
+
+def test_a_tick_of_a_busy_airflow_does_not_read_the_whole_overlap_each_time(
+    fake: FakeAirflow, daemon: SensorDaemon
+) -> None:
+    for number in range(250):
+        fake.set_task("etl", f"r{number:03}", "unmapped")
+        fake.set_run("etl", f"r{number:03}", "running")
+    daemon.tick()
+    requests = []
+    for _ in range(6):
+        fake.now += 2 * MINUTE
+        fake.requests.clear()
+        daemon.tick()
+        requests.append(len(fake.requests))
+
+    # Three pages and one of DAG runs; where the first page tells that it is time for all of them, it is asked for again,
+    # and so is the oldest DAG run that has changed.
+    assert requests == [4, 2, 6, 2, 2, 6]

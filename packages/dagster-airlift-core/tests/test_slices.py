@@ -103,6 +103,30 @@ def test_a_thousand_rows_of_one_instant_are_read_by_offsets() -> None:
     assert table.looks < 80
 
 
+def test_a_backlog_takes_few_more_questions_than_pages() -> None:
+    """Its rows came in the last hour of two days, and the first questions do not know that."""
+    table = Table(
+        {f"{number:05}": 47 * 3_600_000_000 + number * 359_999 for number in range(10_000)}, 1000, []
+    )
+
+    assert len(read_all(table, 1000)) == 10_000
+    assert table.looks < 35
+
+
+def test_an_end_is_found_although_rows_that_were_counted_are_deleted() -> None:
+    table = Table({f"{number:03}": number * 60_000_000 for number in range(600)}, 100, [])
+
+    first = page_of(table.between, SINCE, None, limit=100, name=str)
+    table.stamps = {name: stamp for name, stamp in table.stamps.items() if name < "300"}
+    found, next_page = set(first.rows), first.next_page
+    while next_page is not None:
+        page = page_of(table.between, SINCE, next_page, limit=100, name=str)
+        found, next_page = found | set(page.rows), page.next_page
+
+    assert found == {f"{number:03}" for number in range(300)}
+    assert table.looks < 40
+
+
 def test_a_day_without_rows_takes_few_questions() -> None:
     table = Table({f"{number:03}": 86_400_000_000 * 10 + number for number in range(150)}, 100, [])
 

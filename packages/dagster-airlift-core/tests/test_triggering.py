@@ -616,3 +616,54 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_a_dag_whose_assets_have_keys_that_are_no_names_is_triggered(
+    fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
+) -> None:
+    """Dagster makes names of the keys of what a step reads and makes, and refuses those of a URI."""
+    fake.add_asset("s3://lake/in?v=1", scheduled=["etl"])
+    fake.add_asset("s3://lake/out?v=1", producing=[("etl", "load")])
+    mine = dg.AssetSpec(["gs:", "b", "täglich"], deps=[dg.AssetKey(["abfs:", "x"])])
+    made = build_defs_from_airflow_instance(
+        airflow_instance=airflow,
+        defs=dg.Definitions(assets=assets_with_task_mappings("etl", {"extract": [mine]})),
+        trigger_dags={"etl": QUICK},
+        airflow_asset_key_fn=lambda asset: dg.AssetKey([asset.uri]),
+    )
+    specs = {spec.key: spec for spec in made.resolve_all_asset_specs()}
+
+    result = made.resolve_implicit_global_asset_job_def().execute_in_process(instance=dagster_instance)
+
+    keys = {event.asset_key for event in result.get_asset_materialization_events()}
+    assert {mine.key, dg.AssetKey(["s3://lake/out?v=1"]), dg.AssetKey(["prod", "dag", "etl"])} <= keys
+    assert [dep.asset_key for dep in specs[mine.key].deps] == [dg.AssetKey(["abfs:", "x"])]
+    assert dg.AssetKey(["s3://lake/in?v=1"]) in {
+        dep.asset_key for dep in specs[dg.AssetKey(["prod", "dag", "etl"])].deps
+    }
+
+
+def test_triggered_assets_keep_what_their_specs_say(airflow: AirflowInstance) -> None:
+    spec = dg.AssetSpec(
+        "table",
+        deps=[dg.AssetDep("raw", partition_mapping=dg.TimeWindowPartitionMapping(start_offset=-1))],
+        description="A table.",
+        metadata={"team": "data"},
+        group_name="lake",
+        code_version="3",
+        owners=["a@example.com"],
+        tags={"tier": "1"},
+        kinds={"table"},
+        automation_condition=dg.AutomationCondition.eager(),
+        partitions_def=dg.DailyPartitionsDefinition("2026-01-01"),
+    )
+
+    made = dag_triggering_assets(airflow_instance=airflow, dag_id="etl", specs=[spec])
+
+    (found,) = made.specs
+    says = ("key", "deps", "description", "group_name", "code_version", "owners", "tags", "kinds")
+    assert [getattr(found, name) for name in says] == [getattr(spec, name) for name in says]
+    assert found.automation_condition == spec.automation_condition
+    assert found.metadata["team"] == "data"
+    assert made.partitions_def == spec.partitions_def
+    assert made.get_partition_mapping(dg.AssetKey("raw")) == dg.TimeWindowPartitionMapping(start_offset=-1)

@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from dagster_airlift_dbt import BuildingCommand, DbtCommand, DbtSelectionError
+from dagster_airlift_dbt import DbtCommand, DbtSelectionError, RunCommand
 
 
 def test_a_command_reads_as_dbt_would_take_it() -> None:
@@ -17,12 +17,12 @@ def test_without_a_selection_a_command_takes_everything() -> None:
     assert str(DbtCommand("build")) == "dbt build"
 
 
-@pytest.mark.parametrize("command", ["test", "compile", "docs"])
-def test_a_command_that_builds_nothing_is_refused(command: str) -> None:
+@pytest.mark.parametrize("command", ["compile", "docs", "retry"])
+def test_a_command_that_neither_builds_nor_tests_is_refused(command: str) -> None:
     with pytest.raises(
-        DbtSelectionError, match=f"`dbt {command}` materialises nothing.*build, run, seed, snapshot"
+        DbtSelectionError, match=f"`dbt {command}` materialises nothing.*build, run, seed, snapshot, test"
     ):
-        DbtCommand(cast("BuildingCommand", command))
+        DbtCommand(cast("RunCommand", command))
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,33 @@ def test_yaml_peers_the_instance_and_maps_each_model_to_its_task(fake: FakeAirfl
     assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
 
 
+def test_yaml_says_of_the_instance_what_the_component_of_the_core_says(
+    fake: FakeAirflow, manifest: Path
+) -> None:
+    fake.add_dag("nightly", {"a": []})
+    more = (
+        "http: {headers: {X-Team: sales}, connections: 1}\ntrigger_dags: [nightly]\nrun_timeline: true\n"
+        "mapped_tasks: each\npartition_source: logical_date\n"
+    )
+
+    defs = component(fake.url, manifest, more).build_defs(ComponentTree.for_test().load_context)
+
+    assert {sent.headers.get("X-Team") for sent in fake.sent} == {"sales"}
+    assert {job.name for job in defs.jobs or ()} >= {"prod__dag__nightly", "prod__dag__etl"}
+    executable = [
+        one for one in defs.assets or () if isinstance(one, dg.AssetsDefinition) and one.is_executable
+    ]
+    assert dg.AssetKey(["prod", "dag", "nightly"]) in {key for one in executable for key in one.keys}
+
+
+@pytest.mark.parametrize("choice", ["mapped_tasks: every", "partition_source: interval"])
+def test_a_choice_that_there_is_not_is_refused(fake: FakeAirflow, manifest: Path, choice: str) -> None:
+    found = component(fake.url, manifest, f"{choice}\n")
+
+    with pytest.raises(ValueError, match="Choose one of"):
+        found.build_defs(ComponentTree.for_test().load_context)
+
+
 def test_what_yaml_says_of_a_task_wins(fake: FakeAirflow, manifest: Path) -> None:
     tasks = "tasks: {etl: {a: 'dbt run --select staging', b: null}, gone: null}\n"
 
@@ -114,10 +141,10 @@ def test_yaml_says_where_results_are_in_the_order_in_which_they_are_looked_for(m
 @pytest.mark.parametrize(
     "written",
     [
-        pytest.param("'dbt test'", id="builds nothing"),
+        pytest.param("'dbt docs generate'", id="builds nothing"),
         pytest.param("'dbt run $X'", id="uncertain"),
         pytest.param("'echo'", id="no dbt"),
-        pytest.param("['dbt seed', 'dbt test']", id="one that builds nothing"),
+        pytest.param("['dbt seed', 'dbt ls']", id="one that builds nothing"),
     ],
 )
 def test_what_is_no_building_command_is_refused(fake: FakeAirflow, manifest: Path, written: str) -> None:
@@ -170,3 +197,13 @@ def test_a_scaffold_keeps_secrets_in_the_environment_and_dg_knows_the_component(
     assert "dagster_airlift_dbt" in {
         one.value for one in entry_points(group="dagster_dg_cli.registry_modules")
     }
+
+
+def test_a_misspelt_place_of_results_is_no_folder(manifest: Path) -> None:
+    airflow = AirflowInstance(AirflowBasicAuthBackend("http://127.0.0.1:9", "u", "p"), "prod")
+
+    with pytest.raises(DbtSelectionError, match=r"'log', which is none of .*Did you mean logs\?"):
+        component("http://127.0.0.1:9", manifest, "results: [log]\n").dbt_on(airflow, manifest.parent)
+    dbt = component("http://127.0.0.1:9", manifest, "results: [./log]\n").dbt_on(airflow, manifest.parent)
+
+    assert list(dbt.results) == [DbtResultStore(str(manifest.parent / "log"))]

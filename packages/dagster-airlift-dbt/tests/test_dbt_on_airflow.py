@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,15 @@ from typing import Any
 
 import duckdb
 import pytest
-from dagster import AssetKey, AssetsDefinition, AssetSpec, Definitions, materialize
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    AssetSelection,
+    AssetSpec,
+    Definitions,
+    define_asset_job,
+    materialize,
+)
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -16,12 +25,15 @@ from dagster_dbt import (
     build_dbt_asset_specs,
     dbt_assets,
 )
+from till import Till
 
 from dagster_airlift_core import AirflowBasicAuthBackend, AirflowInstance
 from dagster_airlift_core.testing import FakeAirflow
 from dagster_airlift_dbt import DbtCommand, DbtGraph, DbtMigrationError, DbtOnAirflow
 
 MAPPING = "dagster-airlift/task-mapping"
+MANY = 203
+"""More than dagster-dbt names on a command line: it then copies the project for a selector of its own."""
 
 
 def tasks_of(defs: Definitions) -> dict[str, list[str]]:
@@ -212,6 +224,56 @@ def test_checks_are_those_of_dagster_dbt(
     (assets,) = executable(ours.defs())
     assert assets.keys == theirs.keys
     assert set(assets.check_keys) == set(theirs.check_keys)
+
+
+def test_a_task_of_more_models_than_dagster_dbt_names_is_run_by_its_own_words_where_the_project_lies(
+    tmp_path: Path, project: Path
+) -> None:
+    (tmp_path / "models").mkdir()
+    for number in range(MANY):
+        (tmp_path / "models" / f"m{number}.sql").write_text("select 1 as one")
+    (tmp_path / "dbt_project.yml").write_text("name: many\nversion: '1.0'\nprofile: books\n")
+    (tmp_path / "profiles.yml").write_text((project / "profiles.yml").read_text())
+    subprocess.run(["dbt", "--quiet", "parse", "--profiles-dir", "."], cwd=tmp_path, check=True)
+    command = DbtCommand("run", select="path:models")
+    many = DbtOnAirflow(tmp_path / "target/manifest.json", {"nightly": {"many": command}})
+    (assets,) = executable(
+        many.migrate("nightly", "many", project=DbtProject(tmp_path, profiles_dir=tmp_path)).defs()
+    )
+
+    result = materialize([assets])
+
+    assert len(result.get_asset_materialization_events()) == MANY
+    (written,) = tmp_path.glob("target/*/run_results.json")
+    arguments = json.loads(written.read_text())["args"]
+    assert (arguments["select"], arguments["project_dir"]) == (["path:models"], str(tmp_path))
+
+
+def test_asked_for_the_assets_of_a_task_dagster_runs_its_words_also_where_sources_have_checks(
+    till: Till,
+) -> None:
+    source_tests = DagsterDbtTranslator(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+    command = DbtCommand("build", select="source:shop+ growing", exclude="two_readers")
+    dbt = DbtOnAirflow(till.manifest, {"nightly": {"build": command}}, translator=source_tests).migrate(
+        "nightly", "build", project=DbtProject(till.folder, profiles_dir=till.folder)
+    )
+    (assets,) = executable(dbt.defs())
+    # As Airflow asks: that brings the checks of the assets, and no others.
+    job = define_asset_job("asked", selection=AssetSelection.assets(*assets.keys))
+    before = set(till.folder.glob("target/*/run_results.json"))
+
+    result = Definitions(assets=[assets], jobs=[job]).resolve_job_def("asked").execute_in_process()
+
+    (written,) = set(till.folder.glob("target/*/run_results.json")) - before
+    ran = json.loads(written.read_text())
+    planned = dbt.preflight("nightly", "build").dagster
+    assert planned
+    assert sorted(each["unique_id"] for each in ran["results"]) == sorted((*planned.models, *planned.others))
+    assert " ".join(ran["args"]["select"]) == command.select
+    assert {check.check_name for check in result.get_asset_check_evaluations()} == {
+        "one_of_two",
+        "source_not_null_shop_shelves_id",
+    }
 
 
 def test_flags_reach_dbt(manifest: Path, project: Path) -> None:

@@ -545,7 +545,8 @@ def test_the_index_answers_in_each_direction(three: FakeAirflow) -> None:
     ("script", "reason"),
     [
         pytest.param("dbt seed && dbt run -s orders", "2 dbt commands of it are known", id="several"),
-        pytest.param("dbt test", "0 dbt commands of it are known", id="none that builds"),
+        pytest.param("dbt docs generate", "0 dbt commands of it are known", id="none that builds or tests"),
+        pytest.param("dbt test -s $X", "0 dbt commands of it are known", id="a test of what is not known"),
         pytest.param("dbt run -s orders; dbt run $X", "uncertain", id="one that is uncertain"),
         pytest.param("dbt run -s orders --vars '***'", "masked one of its flags", id="masked"),
         pytest.param("echo", "does not tell that it runs dbt", id="no dbt"),

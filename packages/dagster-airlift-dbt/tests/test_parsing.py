@@ -19,7 +19,7 @@ STAGING = DbtCommand("run", select="staging")
         pytest.param("dbt run", [RUN], id="bare"),
         pytest.param("cd /opt/shop && dbt run --select staging", [STAGING], id="after-cd"),
         pytest.param("cd /opt/shop; source .venv/bin/activate; dbt run -s staging", [STAGING], id="after-activate"),
-        pytest.param("dbt seed && dbt run && dbt test", [DbtCommand("seed"), RUN, NonBuilding("dbt test")], id="chain"),
+        pytest.param("dbt seed && dbt run && dbt test", [DbtCommand("seed"), RUN, DbtCommand("test")], id="chain"),
         pytest.param("set -e\ndbt deps\ndbt run\n", [NonBuilding("dbt deps"), RUN], id="lines"),
         pytest.param("dbt run \\\n  --select staging \\\n  --target prod",
             [DbtCommand("run", select="staging", flags=("--target", "prod"))], id="line-continuation"),
@@ -158,7 +158,7 @@ def test_what_stands_in_one_condition_does_not_make_others_uncertain() -> None:
     seed, *others = parse_dbt(script)
 
     assert isinstance(seed, Uncertain)
-    assert others == [STAGING, NonBuilding("dbt test")]
+    assert others == [STAGING, DbtCommand("test")]
 
 
 def test_a_command_that_builds_nothing_says_which_it_is() -> None:

@@ -10,7 +10,7 @@ from small_manifest import SHOP
 
 from dagster_airlift_core import AirflowBasicAuthBackend, AirflowInstance, TaskHandle
 from dagster_airlift_core.testing import FakeAirflow
-from dagster_airlift_dbt import DbtCommand, DbtMigrationError, DbtOnAirflow, Preflight
+from dagster_airlift_dbt import DbtCommand, DbtOnAirflow, Preflight
 from dagster_airlift_dbt.__main__ import main
 
 ORDERS = DbtCommand("run", select="orders")
@@ -198,6 +198,36 @@ def test_the_command_line_prints_both_and_tells_a_script(
     assert "  model.shop.revenue" in table.splitlines()
     assert written["tasks"][0]["models"] == ["model.shop.orders"]
     assert compared.startswith("etl.a: Dagster would run something else.")
-    for nowhere in ("my_dbt_project_defs", "my_dbt_project_defs:airflow"):
-        with pytest.raises(DbtMigrationError, match="There is no DbtOnAirflow"):
-            main(["report", nowhere])
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        pytest.param("my_wrong_defs", "There is no DbtOnAirflow at 'my_wrong_defs'", id="no variable"),
+        pytest.param("my_wrong_defs:three", "There is no DbtOnAirflow at", id="another value"),
+        pytest.param("my_wrong_defs:dbt", "There is no dbt manifest at 'nowhere.json'", id="no manifest"),
+        pytest.param("my_missing_defs:dbt", "There is no module 'my_missing_defs'", id="no module"),
+        pytest.param("my_broken_defs:dbt", "ZeroDivisionError", id="a module that raises"),
+        pytest.param(
+            "my_lacking_defs:dbt", "No module named 'no_such_library'", id="a module that lacks another"
+        ),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_told_apart_from_a_difference(
+    place: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script goes by the exit code: 1 would say that Dagster would run something else."""
+    (tmp_path / "my_wrong_defs.py").write_text(
+        "from dagster_airlift_dbt import DbtCommand, DbtOnAirflow\n"
+        "dbt = DbtOnAirflow(manifest='nowhere.json', tasks={'etl': {'a': DbtCommand('run')}})\n"
+        "three = 3\n"
+    )
+    (tmp_path / "my_broken_defs.py").write_text("1 / 0\n")
+    (tmp_path / "my_lacking_defs.py").write_text("import no_such_library\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    codes = main(["report", place]), main(["preflight", place, "etl", "a"])
+
+    assert codes == (2, 2)
+    assert told in capsys.readouterr().err

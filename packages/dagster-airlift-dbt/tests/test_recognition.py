@@ -41,7 +41,7 @@ def test_a_bash_task_runs_the_commands_of_its_script(operator_class: str) -> Non
     found = recognised(operator_class, {"bash_command": "cd /p && dbt seed && dbt run -s tag:x && dbt test"})
 
     assert found is not None
-    assert found.commands == (DbtCommand("seed"), DbtCommand("run", select="tag:x"), NonBuilding("dbt test"))
+    assert found.commands == (DbtCommand("seed"), DbtCommand("run", select="tag:x"), DbtCommand("test"))
     assert (found.style, found.run_id) == ("bash", "r1")
 
 
@@ -76,11 +76,15 @@ def test_what_a_class_says_nothing_about_is_not_taken_for_dbt(operator_class: st
         "dbt docs generate",
         "dbt source freshness",
         "dbt ls",
-        "dbt test -s orders",
+        "dbt test -s $MODELS",
+        "if [ -f x ]; then dbt test; fi",
+        "dbt test -s ***",
         "dbt show",
     ],
 )
-def test_a_task_that_only_tests_compiles_or_looks_is_dbt_and_builds_nothing(script: str) -> None:
+def test_a_task_that_only_compiles_or_looks_or_tests_who_knows_what_is_dbt_and_builds_nothing(
+    script: str,
+) -> None:
     (found,) = commands(BASH, {"bash_command": script})
 
     assert isinstance(found, NonBuilding)

@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +69,11 @@ def instance(till: Till) -> TaskInstance:
 def statuses(found: Found) -> dict[str, str]:
     (run,) = found.runs
     return {each.unique_id: each.status for each in run.results}
+
+
+def reasons(found: Found) -> dict[str, str]:
+    (run,) = found.runs
+    return {each.unique_id: each.message for each in run.results if each.message}
 
 
 def expected(till: Till, *, of_tests: bool = True) -> dict[str, str]:
@@ -297,7 +302,48 @@ def test_a_log_for_people_tells_the_same_statuses(
 
     assert statuses(found) == expected(till)
     assert found.notes == ()
+    assert reasons(found) == {
+        each["unique_id"]: each["message"]
+        for each in till.run_results["results"]
+        if each["status"] in {"error", "fail", "warn"}
+    }
     assert DbtTaskLogs(text=False).results_of(airflow, instance, projects) == Found()
+
+
+def test_the_reason_of_a_failure_is_read_as_cosmos_logs_it(
+    fake: FakeAirflow, airflow: AirflowInstance, instance: TaskInstance, projects: list[DbtProjectContent]
+) -> None:
+    """With colours, without times before what belongs to one message, and with what Airflow says after it."""
+    lines = [
+        "\x1b[0m04:08:40  1 of 2 ERROR creating sql table model main.broken .... [\x1b[31mERROR\x1b[0m in 0.22s]",
+        "\x1b[0m04:08:40  2 of 2 ERROR not_null_sales_id ....................... [\x1b[31mERROR\x1b[0m in 0.05s]",
+        "\x1b[0m04:08:40",
+        "\x1b[0m04:08:40  \x1b[31mFailure in model broken (models/broken.sql)\x1b[0m",
+        "\x1b[0m04:08:40    Runtime Error in model broken (models/broken.sql)",
+        "  Catalog Error: Table with name nowhere_at_all does not exist!",
+        "",
+        "  LINE 1: from nowhere_at_all",
+        "\x1b[0m04:08:40",
+        "\x1b[0m04:08:40    compiled code at target/compiled/till/models/broken.sql",
+        "\x1b[0m04:08:40  \x1b[31mFailure in test not_null_sales_id (models/models.yml)\x1b[0m",
+        "\x1b[0m04:08:40    Got 1 result, configured to fail if != 0",
+        "\x1b[0m04:08:40  Failure in model of_nobody (models/of_nobody.sql)",
+        "\x1b[0m04:08:40    Database Error",
+        "\x1b[0m04:08:40  Done. PASS=0 WARN=0 ERROR=2 SKIP=0 NO-OP=0 TOTAL=2",
+        "Task failed with exception",
+    ]
+    fake.set_log("nightly", RUN, "grp.build", "\n".join(lines))
+
+    found = DbtTaskLogs().results_of(airflow, instance, projects)
+
+    assert reasons(found) == {
+        "model.till.broken": (
+            "Runtime Error in model broken (models/broken.sql)\n"
+            "  Catalog Error: Table with name nowhere_at_all does not exist!\n"
+            "  LINE 1: from nowhere_at_all"
+        ),
+        "test.till.not_null_sales_id.3d0421fce8": "Got 1 result, configured to fail if != 0",
+    }
 
 
 def test_colours_sources_batches_and_long_names_are_understood(
@@ -394,37 +440,122 @@ def test_a_right_that_is_missing_is_named(
         DbtResultXCom().results_of(airflow, instance, projects)
 
 
-def test_the_watcher_of_cosmos_tells_of_every_node(
+def push(fake: FakeAirflow, task_id: str, told: Mapping[str, object]) -> None:
+    """Have the producer of Cosmos tell what it told of a run with Cosmos 1.15."""
+    for key, value in told.items():
+        fake.set_xcom("nightly", RUN, task_id, key, value)
+
+
+WHY = "Runtime Error in model broken (models/broken.sql)\n  Catalog Error: Table with name nowhere_at_all does not exist!"
+SKIPPED = {
+    "status": "skipped",
+    "start_time": "04:08:04",
+    "finish_time": None,
+    "msg": "Finished running node …",
+}
+# Only what dbt ends with has a time; the event of a failure takes its place, and then the status is gone.
+FAILED = {"status": "None", "start_time": None, "finish_time": None}
+PRODUCED: Mapping[str, object] = {
+    "producer_cmd_flags": ["--log-format", "json"],
+    "model__till__sales_status": {"status": "success", "outlet_uris": []},
+    "model__till__sales_dbt_event": {"status": "success", "finish_time": "04:08:03", "msg": "OK"},
+    "model__till__sales_tests_status": "fail",
+    "model__till__stg_sales_status": "success",
+    "model__till__broken_status": {"status": "error", "outlet_uris": []},
+    "model__till__broken_dbt_event": {**FAILED, "msg": WHY},
+    "model__till__after_broken_status": {"status": "failed", "outlet_uris": []},
+    "model__till__after_broken_dbt_event": SKIPPED,
+    "model__till__growing_dbt_event": {"status": "executing", "start_time": "04:08:03", "msg": "Began"},
+    "test__till__not_null_sales_id__3d0421fce8_dbt_event": {
+        "status": "pass",
+        "msg": "Finished running node …",
+    },
+    "test__till__unique_sales_id__734dbbcdc5_dbt_event": {"status": "warn", "msg": "Got 1 result"},
+    "test__till__sales_are_dear_dbt_event": {**FAILED, "msg": "Got 1 result, configured to fail if != 0"},
+    "test__till__not_null_after_broken_id__de0ddcb49e_dbt_event": SKIPPED,
+    "model__other__x_status": {"status": "success", "outlet_uris": []},
+    "task_status": "completed",
+}
+
+
+def test_the_producer_of_cosmos_watcher_tells_of_every_node_that_has_ended(
     fake: FakeAirflow,
     airflow: AirflowInstance,
     instance: TaskInstance,
     projects: list[DbtProjectContent],
 ) -> None:
-    producer = replace(instance, task_id="grp.dbt_producer_watcher")
-    for key, value in {
-        "model__till__sales_status": "success",
-        "model__till__sales_tests_status": "fail",
-        "model__till__growing_status": {"status": "success", "outlet_uris": []},
-        "model__till__broken_status": "failed",
-        "model__till__broken_dbt_event": {"msg": "no such table", "status": "error"},
-        "test__till__sales_are_dear_status": "fail",
-        "model__other__x_status": "success",
-        "task_status": "completed",
-    }.items():
-        fake.set_xcom("nightly", RUN, "grp.dbt_producer_watcher", key, value)
+    push(fake, "grp.dbt_producer_watcher", PRODUCED)
 
-    found = CosmosWatcher().results_of(airflow, producer, projects)
+    found = CosmosWatcher().results_of(
+        airflow, replace(instance, task_id="grp.dbt_producer_watcher"), projects
+    )
 
     assert statuses(found) == {
+        "model.till.after_broken": "skipped",
         "model.till.broken": "error",
-        "model.till.growing": "success",
         "model.till.sales": "success",
+        "model.till.stg_sales": "success",
+        "test.till.not_null_after_broken_id.de0ddcb49e": "skipped",
+        "test.till.not_null_sales_id.3d0421fce8": "pass",
         "test.till.sales_are_dear": "fail",
+        "test.till.unique_sales_id.734dbbcdc5": "warn",
     }
     (run,) = found.runs
-    assert [each.message for each in run.results if each.message] == ["no such table"]
+    assert {each.unique_id: each.message for each in run.results if each.message} == {
+        "model.till.broken": WHY,
+        "test.till.sales_are_dear": "Got 1 result, configured to fail if != 0",
+    }
     assert run.counts
     assert CosmosWatcher().results_of(airflow, instance, projects) == Found()
+
+
+@pytest.mark.parametrize(
+    ("task_id", "producer"),
+    [
+        pytest.param("broken_run", "dbt_producer_watcher", id="of-a-dag"),
+        pytest.param("grp.marts.broken.run", "grp.dbt_producer_watcher", id="of-a-group"),
+        pytest.param("grp.broken_run", "dbt_producer_watcher", id="of-a-dag-with-groups"),
+    ],
+)
+def test_a_task_that_watches_learns_from_its_producer_why_its_model_failed(
+    fake: FakeAirflow, airflow: AirflowInstance, instance: TaskInstance, task_id: str, producer: str
+) -> None:
+    push(fake, producer, PRODUCED)
+    watching = replace(instance, task_id=task_id, operator="DbtRunWatcherOperator")
+
+    found = CosmosWatcher().results_of_watched(airflow, watching, {"model.till.broken"})
+
+    (run,) = found.runs
+    assert [(each.unique_id, each.status, each.message) for each in run.results] == [
+        ("model.till.broken", "error", WHY)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unique_id", "state", "told"),
+    [
+        pytest.param("model.till.broken", "failed", 1, id="failed-and-failed"),
+        pytest.param("model.till.broken", "success", 0, id="failed-and-built"),
+        pytest.param("model.till.after_broken", "failed", 0, id="skipped-and-failed"),
+        pytest.param("model.till.sales", "success", 1, id="built-and-built"),
+        pytest.param("model.till.sales", "upstream_failed", 0, id="built-and-not-reached-again"),
+        pytest.param("model.till.new", "failed", 0, id="nothing-told"),
+    ],
+)
+def test_of_a_task_that_was_tried_again_the_producer_tells_what_fits_its_end(
+    fake: FakeAirflow,
+    airflow: AirflowInstance,
+    instance: TaskInstance,
+    unique_id: str,
+    state: str,
+    told: int,
+) -> None:
+    push(fake, "dbt_producer_watcher", PRODUCED)
+    again = replace(instance, task_id="some_run", try_number=2, state=state)
+
+    found = CosmosWatcher().results_of_watched(airflow, again, {unique_id})
+
+    assert [each.unique_id for run in found.runs for each in run.results] == [unique_id] * told
 
 
 def test_runs_that_are_evident_need_no_command() -> None:

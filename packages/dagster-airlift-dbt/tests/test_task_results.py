@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster_dbt import DbtProject, dbt_assets
-from till import Till
+from till import SOURCES, Till
 
 from dagster_airlift_core import (
     AirflowBasicAuthBackend,
@@ -20,7 +20,9 @@ from dagster_airlift_core import (
     build_defs_from_airflow_instance,
 )
 from dagster_airlift_core.testing import FakeAirflow, SensorDaemon
+from dagster_airlift_core.wire import LAUNCH_KEY_TAG, launch_key
 from dagster_airlift_dbt import (
+    CosmosWatcher,
     DbtCommand,
     DbtManifestError,
     DbtOnAirflow,
@@ -232,6 +234,50 @@ def test_each_try_tells_of_its_own_models(
     assert len(shown.daemon.observations("sales")) == 1
 
 
+def test_a_task_that_was_deferred_has_the_results_of_all_its_time(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
+) -> None:
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=BUILD, results=[DbtResultStore(str(tmp_path))])
+    shown = observing(fake, dagster, dbt)
+    fake.set_task("nightly", "r1", "build", "running")
+    stored(tmp_path, "r1", "build", results(fake, "build", {"model.till.sales": "success"}))
+    fake.now += timedelta(minutes=1)
+    fake.set_task("nightly", "r1", "build", "deferred")
+    waiting = shown.tick()
+    fake.now += timedelta(hours=3)
+
+    run_task(fake, "r1", "build", "success")
+    ended, again = shown.tick(), shown.tick()
+
+    assert (waiting, ended, again) == ([], ["sales"], [])
+    assert shown.built == {"sales"}
+
+
+def test_a_model_of_a_proxied_task_and_of_its_twin_in_airflow_is_told_of_each_run_once(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
+) -> None:
+    sales = DbtCommand("run", select="sales")
+    tasks = {"nightly": {"build": sales, "seed": sales}}
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=tasks, results=[DbtResultStore(str(tmp_path))])
+    shown = observing(fake, dagster, dbt)
+    key = launch_key(
+        instance="prod", dag_id="nightly", run_id="r1", task_id="build", map_index=-1, max_tries=0
+    )
+    built = dg.asset(key="sales")(lambda: None)
+    dg.materialize([built], instance=dagster, tags={LAUNCH_KEY_TAG: key})
+    fake.proxy_task("nightly", "build")
+    for task_id in ("build", "seed"):
+        stored(tmp_path, "r1", task_id, results(fake, "run", {"model.till.sales": "success"}))
+        run_task(fake, "r1", task_id, "success")
+
+    observed, again = shown.tick(), shown.tick()
+
+    by_dagster, by_airflow = sorted(shown.daemon.events("sales"), key=lambda event: len(event.metadata))
+    assert (observed, again) == (["sales"], [])
+    assert "Airflow Task ID" not in by_dagster.metadata
+    assert by_airflow.metadata["Airflow Task ID"].value == "seed"
+
+
 def test_the_copies_of_a_mapped_task_are_put_together(
     fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
 ) -> None:
@@ -281,6 +327,30 @@ def test_what_the_manifest_does_not_know_is_named_in_the_log(
     assert shown.built == {"sales"}
     assert "nightly.build in the DAG run 'r1'" in caplog.text
     assert "model.till.new is not in the manifest" in caplog.text
+
+
+def test_a_task_that_only_looks_how_old_the_sources_are_tells_of_that(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till, tmp_path: Path
+) -> None:
+    fake.set_task("nightly", "r0", "seed")
+    fake.edit_task("nightly", "r0", "seed", rendered_fields={"bash_command": "dbt source freshness"})
+    airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
+    where = [DbtResultStore(str(tmp_path))]
+    dbt = DbtOnAirflow(manifest=till.manifest, airflow=airflow, tasks=BUILD, results=where)
+    shown = observing(fake, dagster, dbt)
+    folder = tmp_path / "nightly" / "r1" / "seed" / "-1" / "1"
+    folder.mkdir(parents=True)
+    metadata = {**SOURCES["metadata"], "generated_at": (fake.now + timedelta(seconds=30)).isoformat()}
+    aged = [{**SOURCES["results"][0], "timing": []}]
+    (folder / "sources.json").write_text(json.dumps({"metadata": metadata, "results": aged}))
+    run_task(fake, "r1", "seed", "success")
+
+    shown.tick()
+
+    source = dg.AssetCheckKey(dg.AssetKey(["shop", "shelves"]), "dbt_source_freshness")
+    history = dagster.event_log_storage.get_asset_check_execution_history(source, limit=10)
+    assert [record.evaluation.passed for record in history if record.evaluation] == [False]
+    assert shown.built == set()
 
 
 def test_of_failures_only_it_is_told_too_that_a_test_passes_again(
@@ -395,6 +465,7 @@ def test_a_task_that_only_tests_tells_of_its_tests_and_of_nothing_else(
     tested = {
         "test.till.sales_are_dear": "fail",
         "test.till.one_of_two": "pass",
+        "test.till.two_readers": "fail",
         "model.till.sales": "success",
     }
     stored(tmp_path, "r1", "test", results(fake, "build", tested))
@@ -404,5 +475,180 @@ def test_a_task_that_only_tests_tells_of_its_tests_and_of_nothing_else(
 
     assert shown.evaluations("sales", "sales_are_dear") == [False]
     assert shown.evaluations("growing", "one_of_two") == [True]
-    assert (first.count("sales"), first.count("growing")) == (2, 2)  # and the run before built them
+    for asset in ("sales", "growing"):
+        (which,) = shown.daemon.observations(asset)
+        assert which.description == "The dbt test two_readers, which is no asset check: fail."
+    assert (first.count("sales"), first.count("growing")) == (3, 3)  # and the run before built them
     assert again == []
+
+
+PER_MODEL = {
+    "nightly": {
+        "sales.run": DbtCommand("run", select="sales"),
+        "broken_run": DbtCommand("run", select="broken"),
+        "after_broken.run": DbtCommand("run", select="after_broken"),
+    }
+}
+
+
+@pytest.fixture
+def watched(fake: FakeAirflow) -> FakeAirflow:
+    """A DAG of Cosmos in its watcher mode, whose producer has told of a build, and failed."""
+    watching = {"sales.run": ["after_broken.run"], "broken_run": ["after_broken.run"], "after_broken.run": []}
+    fake.add_dag("nightly", {"dbt_producer_watcher": list(watching), **watching})
+    for task_id in watching:
+        fake.set_operator("nightly", task_id, "cosmos.operators.watcher.DbtRunWatcherOperator")
+    fake.set_operator(
+        "nightly", "dbt_producer_watcher", "cosmos.operators.watcher.DbtProducerWatcherOperator"
+    )
+    run_task(fake, "r1", "dbt_producer_watcher", "failed")
+    for name, status, event in (
+        ("model__till__sales", "success", {"status": "success", "msg": "OK"}),
+        ("model__till__broken", "error", {"status": "None", "msg": "There is no nowhere_at_all."}),
+        ("model__till__after_broken", "failed", {"status": "skipped", "msg": "Finished running node …"}),
+        ("test__till__not_null_sales_id__3d0421fce8", None, {"status": "pass", "msg": "Finished …"}),
+        ("test__till__sales_are_dear", None, {"status": "None", "msg": "Got 1 result"}),
+    ):
+        if status:
+            fake.set_xcom("nightly", "r1", "dbt_producer_watcher", f"{name}_status", {"status": status})
+        fake.set_xcom("nightly", "r1", "dbt_producer_watcher", f"{name}_dbt_event", event)
+    return fake
+
+
+def discovering(fake: FakeAirflow, till: Till) -> DbtOnAirflow:
+    """The producer is found out, so that it is known to run dbt."""
+    airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
+    where = [CosmosWatcher(), DbtTaskLogs()]
+    return DbtOnAirflow(manifest=till.manifest, airflow=airflow, tasks=PER_MODEL, results=where)
+
+
+def test_the_tasks_that_watch_tell_of_their_models_and_the_producer_of_the_tests(
+    watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
+) -> None:
+    shown = observing(watched, dagster, discovering(watched, till))
+    run_task(watched, "r1", "sales.run", "success")
+    run_task(watched, "r1", "broken_run", "failed")
+    run_task(watched, "r1", "after_broken.run", "upstream_failed")
+
+    first, again = shown.tick(), shown.tick()
+
+    assert shown.built == {"sales"}
+    assert shown.not_built == {
+        "broken": "dbt did not build it (error). There is no nowhere_at_all.",
+        "after_broken": "dbt skipped it, because something before it failed.",
+    }
+    assert shown.evaluations("sales", "not_null_sales_id") == [True]
+    assert shown.evaluations("sales", "sales_are_dear") == [False]
+    assert (len(first), again) == (5, [])
+
+
+def test_what_the_producer_built_is_shown_though_airflow_never_got_to_the_task_that_watches(
+    watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
+) -> None:
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=PER_MODEL, results=[CosmosWatcher()])
+    shown = observing(watched, dagster, dbt)
+    run_task(watched, "r1", "sales.run", "upstream_failed")
+
+    shown.tick()
+
+    assert shown.built == {"sales"}
+
+
+def test_a_task_that_watched_in_vain_and_then_ran_dbt_itself_tells_of_that(
+    watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
+) -> None:
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=PER_MODEL, results=[CosmosWatcher(), DbtTaskLogs()])
+    shown = observing(watched, dagster, dbt)
+    watched.set_task("nightly", "r1", "broken_run", "up_for_retry")
+    watched.retry_task("nightly", "r1", "broken_run")
+    run_task(watched, "r1", "broken_run", "success")
+    line = "1 of 1 OK created sql table model main.broken .... [OK in 0.13s]"
+    watched.set_log("nightly", "r1", "broken_run", line, try_number=2)
+
+    shown.tick()
+
+    assert shown.built == {"broken"}
+    assert shown.not_built == {}
+    assert shown.daemon.events("broken")[0].metadata["Execution Duration"].value == 0.13
+
+
+def test_why_a_task_that_ran_dbt_itself_failed_is_told_by_its_own_log_before_the_producer(
+    watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
+) -> None:
+    dbt = DbtOnAirflow(manifest=till.manifest, tasks=PER_MODEL, results=[CosmosWatcher(), DbtTaskLogs()])
+    shown = observing(watched, dagster, dbt)
+    lines = [
+        "1 of 1 ERROR creating sql table model main.broken .... [ERROR in 0.13s]",
+        "Failure in model broken (models/broken.sql)",
+        "  It is another reason.",
+    ]
+    for run_id, log in (("r1", "Nothing of dbt"), ("r2", "\n".join(lines))):
+        for name, value in (
+            ("status", {"status": "error"}),
+            ("dbt_event", {"status": "None", "msg": "As told."}),
+        ):
+            watched.set_xcom("nightly", run_id, "dbt_producer_watcher", f"model__till__broken_{name}", value)
+        watched.set_task("nightly", run_id, "broken_run", "up_for_retry")
+        watched.retry_task("nightly", run_id, "broken_run")
+        run_task(watched, run_id, "broken_run", "failed")
+        watched.set_log("nightly", run_id, "broken_run", log, try_number=2)
+
+    shown.tick()
+
+    assert [str(each.description) for each in shown.daemon.observations("broken")] == [
+        "dbt did not build it (error). It is another reason.",
+        "dbt did not build it (error). As told.",
+    ]
+
+
+def test_what_a_producer_told_counts_though_it_skipped_itself_when_airflow_tried_it_again(
+    watched: FakeAirflow, dagster: dg.DagsterInstance, till: Till
+) -> None:
+    shown = observing(watched, dagster, discovering(watched, till))
+    watched.retry_task("nightly", "r1", "dbt_producer_watcher")
+    watched.set_task("nightly", "r1", "dbt_producer_watcher", "skipped")
+    watched.set_task("nightly", "r1", "sales.run", "skipped")
+
+    first, again = shown.tick(), shown.tick()
+
+    assert shown.evaluations("sales", "not_null_sales_id") == [True]
+    assert shown.evaluations("sales", "sales_are_dear") == [False]
+    assert (len(first), again) == (3, [])
+
+
+@pytest.mark.parametrize("where", [pytest.param([], id="nowhere"), pytest.param([DbtTaskLogs()], id="logs")])
+def test_the_models_of_a_task_that_airflow_did_not_get_to_are_observed_once_as_not_built(
+    where: list[DbtTaskLogs], fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till
+) -> None:
+    shown = observing(fake, dagster, DbtOnAirflow(manifest=till.manifest, tasks=BUILD, results=where))
+    run_task(fake, "r1", "build", "upstream_failed")
+
+    first, again = shown.tick(), shown.tick()
+
+    assert shown.built == set()
+    assert set(shown.not_built.values()) == {
+        "Airflow did not get to the task build of the DAG nightly: a task before it failed."
+    }
+    assert (set(first), again) == (ALL, [])
+
+
+def test_a_model_is_built_though_its_task_failed_at_a_test(
+    fake: FakeAirflow, dagster: dg.DagsterInstance, till: Till
+) -> None:
+    fake.add_dag("nightly", {"sales_model_build": []})
+    tasks = {"nightly": {"sales_model_build": DbtCommand("build", select="fqn:till.sales")}}
+    shown = observing(
+        fake, dagster, DbtOnAirflow(manifest=till.manifest, tasks=tasks, results=[DbtTaskLogs()])
+    )
+    lines = [
+        "04:08:53  1 of 2 OK created sql table model main.sales ............ [\x1b[32mOK\x1b[0m in 0.08s]",
+        "04:08:54  2 of 2 FAIL 1 sales_are_dear ....................... [\x1b[31mFAIL 1\x1b[0m in 0.05s]",
+    ]
+    run_task(fake, "r1", "sales_model_build", "failed")
+    fake.set_log("nightly", "r1", "sales_model_build", "\n".join(lines))
+
+    shown.tick()
+
+    assert shown.built == {"sales"}
+    assert shown.daemon.observations("sales") == []
+    assert shown.evaluations("sales", "sales_are_dear") == [False]

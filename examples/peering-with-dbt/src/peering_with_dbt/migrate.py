@@ -30,12 +30,14 @@ dbt = DbtOnAirflow(
             "dbt_seed": DbtCommand("seed"),
             "dbt_run_staging": DbtCommand("run", select="staging"),
             "dbt_run_marts": DbtCommand("run", select="marts"),
+            "dbt_test": DbtCommand("test"),
         }
     },
+    airflow=airflow,
 )
 # New: Dagster may run what these tasks run; the migration state says which of them it does.
 project = DbtProject(os.environ["DBT_PROJECT_DIR"])
-for task_id in ("dbt_seed", "dbt_run_staging", "dbt_run_marts"):
+for task_id in ("dbt_seed", "dbt_run_staging", "dbt_run_marts", "dbt_test"):
     dbt = dbt.migrate("dbt_dag", task_id, project=project)
 iris = assets_with_task_mappings("load_lakehouse", {"load_iris": [AssetSpec(["lakehouse", "iris"])]})
 newsletter = assets_with_task_mappings(

@@ -22,7 +22,7 @@ airflow = AirflowInstance(
     name="shop",
 )
 
-# New: the dbt command of each task, and what the other tasks write.
+# New: the dbt command of each task, and what the other tasks write. Airflow tells what they ran last.
 dbt = DbtOnAirflow(
     manifest=Path(os.environ["DBT_TARGET_PATH"]) / "manifest.json",
     tasks={
@@ -30,8 +30,10 @@ dbt = DbtOnAirflow(
             "dbt_seed": DbtCommand("seed"),
             "dbt_run_staging": DbtCommand("run", select="staging"),
             "dbt_run_marts": DbtCommand("run", select="marts"),
+            "dbt_test": DbtCommand("test"),
         }
     },
+    airflow=airflow,
 )
 iris = assets_with_task_mappings("load_lakehouse", {"load_iris": [AssetSpec(["lakehouse", "iris"])]})
 newsletter = assets_with_task_mappings(

@@ -254,16 +254,17 @@ class Conversation:
             self.heard_at = answer.date or self.heard_at
             return answer
         said = f"{request.method} {request.path} answered HTTP {answer.status}: {refusals.detail(answer)}"
-        kind, what, remedy = self._meaning(request, answer.status)
+        kind, what, remedy = self._meaning(request, answer)
         message = f"{self._where} {what} ({said}). {remedy}"
         is_too_much = answer.status == _TOO_LARGE
         raise kind(
             message, method=request.method, url=answer.url, status=answer.status, is_too_much=is_too_much
         )
 
-    def _meaning(self, request: Request, status: int) -> tuple[type[AirflowApiError], str, str]:
-        """Return which error a status stands for, what it means, and what to do about it."""
-        if status == _UNAUTHORISED:
+    def _meaning(self, request: Request, answer: Answer) -> tuple[type[AirflowApiError], str, str]:
+        """Return which error an answer stands for, what it means, and what to do about it."""
+        status = answer.status
+        if status == _UNAUTHORISED or (not self.speaks_v1 and V2.may_be_expired(answer)):
             is_login = request.method == "POST"
             remedy = "Check username and password." if is_login else "They may have expired or been revoked."
             return AirflowUnauthorized, "does not accept the credentials", remedy

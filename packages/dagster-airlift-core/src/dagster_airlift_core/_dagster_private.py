@@ -48,6 +48,7 @@ Repository: TypeAlias = RemoteRepositoryOrigin
 DATA_VERSION_TAG = "dagster/data_version"
 DATA_VERSION_IS_USER_PROVIDED_TAG = "dagster/data_version_is_user_provided"
 DIMENSION_TAG_PREFIX = "dagster/partition/"
+"""What Dagster reads in the tags of events; it has the names, and none of them is public."""
 _AT_ONCE = 100
 """Databases limit the values of one question."""
 
@@ -88,7 +89,10 @@ def stored_events(
 def _wiped(
     storage: SqlEventLogStorage, latest: Mapping[tuple[AssetKey, str], datetime]
 ) -> frozenset[tuple[AssetKey, str]]:
-    """Return those of the events that came before their asset was wiped, which forgets them."""
+    """Return those of the events that came before their asset was wiped, which forgets them.
+
+    Only the storage tells when that was; the rows of the events stay.
+    """
     if not latest:
         return frozenset()
     keys = list({key for key, _ in latest})
@@ -111,7 +115,10 @@ def latest_evaluations(
 
 
 def with_assets(defs: Definitions, assets: Iterable[Any]) -> Definitions:
-    """Return the definitions with these assets instead; everything else in them stays."""
+    """Return the definitions with these assets instead; everything else in them stays.
+
+    The public `Definitions.merge` adds, and takes nothing away.
+    """
     return replace(defs, assets=list(assets))
 
 
@@ -121,7 +128,10 @@ def tag_run(instance: DagsterInstance, run_id: str, tags: Mapping[str, str]) -> 
 
 
 def planned(instance: DagsterInstance, run_id: str) -> frozenset[AssetKey]:
-    """Return the assets that a run is to materialize; a run itself does not hold them when it runs a whole job."""
+    """Return the assets that a run is to materialize; a run itself does not hold them when it runs a whole job.
+
+    `all_logs` is a method of the public `DagsterInstance` without the public mark; public are the events of an asset.
+    """
     logs = instance.all_logs(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
     keys = [entry.dagster_event.asset_key for entry in logs if entry.dagster_event]
     return frozenset(key for key in keys if key)
@@ -152,6 +162,8 @@ def key_at(partitions: TimeWindowPartitionsDefinition, at: float) -> str:
 
 def key_ended_at(partitions: TimeWindowPartitionsDefinition, moment: datetime) -> str:
     """Return the key of the last window that had ended at a moment, whether or not the definition goes so far.
+
+    `get_prev_partition_window` has no public mark either.
 
     Args:
         partitions: The definition.
@@ -203,7 +215,7 @@ def repository_of(context: SensorEvaluationContext) -> Repository | None:
 
 
 def repository_of_run(run: DagsterRun) -> Repository | None:
-    """Return where the job of a run is defined."""
+    """Return where the job of a run is defined, which a run keeps for Dagster alone."""
     return run.remote_job_origin.repository_origin if run.remote_job_origin else None
 
 
@@ -223,6 +235,7 @@ def report_at(instance: DagsterInstance, event: DagsterEvent, run_id: str, at: d
 
 
 _EMPTY_JSON = MetadataValue.json({})
+_ANY_DEP = AssetDep("any")
 
 
 def json_metadata(value: Mapping[str, object] | Sequence[object]) -> JsonMetadataValue:
@@ -245,22 +258,15 @@ def with_facts(
 
 
 def _changed(spec: AssetSpec, **changes: object) -> AssetSpec:
-    """Return a spec with other values: what `_replace` does, without a look at the type of each of them.
-
-    A spec is a named tuple, which public code may rely on no more than on `_replace`.
-    """
+    """Return a spec with other values: `_replace` without its look at the type of each of them."""
     as_tuple: Any = spec
-    values: dict[str, object] = {**as_tuple._asdict(), **changes}
-    return as_tuple._make(values.values())
+    return as_tuple._make({**as_tuple._asdict(), **changes}.values())
 
 
 def with_deps(spec: AssetSpec, deps: Iterable[AssetKey]) -> AssetSpec:
     """Return a spec that reads more assets; not `AssetSpec.merge_attributes` for the reason of `with_facts`."""
     known = {dep.asset_key for dep in spec.deps}
     return _changed(spec, deps=[*spec.deps, *_deps_on(key for key in deps if key not in known)])
-
-
-_ANY_DEP = AssetDep("any")
 
 
 def _deps_on(keys: Iterable[AssetKey]) -> list[AssetDep]:

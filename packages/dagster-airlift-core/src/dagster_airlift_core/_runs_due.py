@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dagster_airlift_core._conversation import Conversation
 from dagster_airlift_core._listing import pages
-from dagster_airlift_core.model import DagRun, Page, Span, TaskInstance
+from dagster_airlift_core.model import DagRun, Page, Span, TaskInstance, Window
 
 
 class RunsDue:
@@ -45,3 +45,19 @@ class RunsDue:
         """
         dialect, ask = self._conversation.dialect, self._conversation.ask
         return pages(lambda token: dialect.dag_runs_due(ask, span, token))
+
+    def first_changed(self, window: Window) -> datetime | None:
+        """Return when that DAG run was due that was due first of those that changed, in whatever state.
+
+        Args:
+            window: Since when, and by when it would have to be due not to be a part of the window.
+
+        Returns:
+            None where a scan of the window passes over none that changed.
+
+        Raises:
+            AirflowApiError: Airflow did not tell.
+        """
+        if window.run_after is None:
+            return None
+        return self._conversation.dialect.first_due(self._conversation.ask, window.since, window.run_after)

@@ -90,6 +90,7 @@ class AirflowServer(Protocol):
         ...
 
 
+@runtime_checkable
 class AirflowAuthBackend(Protocol):
     """Where Airflow's web server is, and what proves to it who asks."""
 

@@ -1,7 +1,6 @@
 """The fields of the component: how filters, the way to Airflow and mappings stand in YAML."""
 
 # Dagster looks at the annotations of a component, so they must not be put off (no __future__ import).
-import difflib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,10 @@ from dagster_airlift_core.filters import AirflowFilter
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS, HttpOptions
 from dagster_airlift_core.mapping import Handle, MappingEntry, entries_of, with_entries
+from dagster_airlift_core.naming import nearest, some_of
 from dagster_airlift_core.peering import specs_of
+
+_SHOWN = 10
 
 
 class AirflowFilterModel(Model):
@@ -207,11 +209,11 @@ def _pairs(mappings: Iterable[AirflowDagMapping]) -> Iterator[tuple[Handle, NewA
 def _known(key: AssetKey, below: Collection[AssetKey], handle: Handle) -> AssetKey:
     if key not in below:
         names = sorted(one.to_user_string() for one in below)
-        near = difflib.get_close_matches(key.to_user_string(), names, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        there = ", ".join(names[:10]) or "none"
+        wanted = key.to_user_string()
+        there = f"The assets there are {some_of(names, _SHOWN)}." if names else "There are none."
         raise MappingError(
-            f"No asset below this folder has the key {key.to_user_string()!r} that is mapped to {handle}. "
-            f"The assets there are {there}.{hint}"
+            f"No Python file in the component's folder defines an asset with the key {wanted!r}, which is mapped "
+            f"to {handle}. {there}{nearest(wanted, names)} What Dagster knows only by this mapping is written as "
+            f"`spec: {{key: {wanted}}}`."
         )
     return key

@@ -26,6 +26,7 @@ from dagster_airlift_core.automation import automation_of
 from dagster_airlift_core.check_launching import checks_sensor, launchable_checks
 from dagster_airlift_core.checks import asset_checks, verdicts
 from dagster_airlift_core.choices import Choices
+from dagster_airlift_core.conflicts import refuse_conflicts
 from dagster_airlift_core.drift import drift, drift_by_asset
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.history_job import history_job
@@ -33,6 +34,7 @@ from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.lineage import lineage_order
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.mapping import AssetMapping, claimed
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_core.observation_check import observation_check
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.peering import Peer, specs_of
@@ -56,10 +58,11 @@ def peered(airflow: AirflowInstance, defs: Definitions, loaded: Loaded, choices:
         choices: What was chosen.
 
     Raises:
-        MappingError: The mapping metadata of an asset is not of the form that we write, or the instance is
-            in your definitions already.
+        MappingError: The mapping metadata of an asset is not of the form that we write, or an asset is in your
+            definitions twice, or the instance is in them already.
     """
     _refuse_twice(airflow.name, defs)
+    refuse_conflicts(defs.assets or ())
     instance = instance_asset_spec(airflow.name, airflow.links, loaded.snapshot)
     if loaded.snapshot is None:
         yours = map_specs(defs, lambda spec: claimed(spec, airflow.name))
@@ -167,5 +170,4 @@ def _check_sensors(
 def _warn(subject: str, sentences: Iterable[str]) -> None:
     told = list(dict.fromkeys(sentences))
     if told:
-        more = f" And {len(told) - _SHOWN} more." if len(told) > _SHOWN else ""
-        _log.warning("%s %s%s", subject, " ".join(told[:_SHOWN]), more)
+        _log.warning("%s %s", subject, some_of(told, _SHOWN, between=" "))

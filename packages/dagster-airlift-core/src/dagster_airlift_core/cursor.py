@@ -16,12 +16,18 @@ from dagster_airlift_core.model import Window
 VERSION = 1
 OVERLAP = timedelta(minutes=10)
 """A row may become visible this long after Airflow stamped it."""
+OVERLAP_EVERY = timedelta(minutes=5)
+"""How often the whole overlap is read again; where Airflow is busy, that is many pages."""
+BRIEF_OVERLAP = timedelta(minutes=1)
+"""What is read again by the passes in between, for hardly a row comes later than this."""
+_NOTICED = timedelta(seconds=2)
+"""The server's time is known to the second; only by more than this it has gone back."""
 SWEEP_EVERY = timedelta(hours=1)
 SWEEP_SPAN = timedelta(hours=48)
 LATE = timedelta(hours=12)
 """A pass over so much reads the rest of a sweep as well, for then nothing is gained by being first."""
 HORIZON = timedelta(days=7)
-"""Between two sweeps, only runs due within this time before the window are read: that has an index."""
+"""Between two sweeps, only runs due within this time before the window are read, unless older ones have changed."""
 
 Stream: TypeAlias = Literal["tasks", "runs", "assets"]
 STREAMS: tuple[Stream, ...] = get_args(Stream)
@@ -52,6 +58,10 @@ class Scan:
     page: str | None = None
     after: str | None = None
     order: str = ""
+
+    def is_same_page(self, other: Scan) -> bool:
+        """Whether it asks Airflow for the same rows as another one, however many of them are dealt with."""
+        return self == replace(other, as_of=self.as_of, after=self.after)
 
     @property
     def is_wide(self) -> bool:
@@ -85,6 +95,8 @@ class Cursor:
     Args:
         instance: Name of the Airflow instance.
         watermark: Server time up to which recent changes were read completely, None before the first time.
+        overlapped_at: Server time at which the last pass over recent changes began that read the whole overlap
+            and came to its end, None where only the watermark is known.
         swept_at: Server time at which the last sweep began that came to its end.
         recent: The pass over recent changes that is under way.
         sweep: The pass over the last two days that is under way.
@@ -97,6 +109,7 @@ class Cursor:
     recent: Scan | None = None
     sweep: Scan | None = None
     mapping: str = ""
+    overlapped_at: datetime | None = None
 
     def is_under_way(self, mapping: str) -> bool:
         """Whether the next tick reads on where this one stopped, so that it need not know what time it is."""
@@ -107,24 +120,33 @@ class Cursor:
 
         A new mapping is a reason to sweep at once: what ran before it existed was passed over. After a long
         time, and the first time, one wide pass does what both would do, and so every row is read once.
+        Of the passes over recent changes, those that read the whole overlap miss nothing, each beginning where
+        the last one of them did; the brief ones in between only make it soon.
 
         Args:
             now: Server time.
             mapping: Fingerprint of the mapping of now.
             order: Order and filters that page tokens of now belong to.
         """
-        known = min(self.watermark or now, now) - OVERLAP
+        known = _reached(self.overlapped_at or self.watermark, now) - OVERLAP
         is_new = mapping != self.mapping
         is_due = is_new or self.swept_at is None or now - self.swept_at >= SWEEP_EVERY
         is_late = self.watermark is None or now - known >= LATE
         if is_due and is_late and self.recent is None:
             wide = Scan(Window(min(known, now - SWEEP_SPAN), None), now).in_order(order)
             return replace(self, recent=wide, sweep=None, mapping=mapping)
-        recent = self.recent or Scan(Window(known, known - HORIZON), now)
+        recent = self.recent or Scan(Window(self._since(now, known), known - HORIZON), now)
         under_way = None if is_new else self.sweep
         is_due = is_due and (is_new or not recent.is_wide)
         sweep = under_way or (Scan(Window(now - SWEEP_SPAN, None), now) if is_due else None)
         return replace(self, recent=recent, sweep=sweep, mapping=mapping).in_order(order)
+
+    def _since(self, now: datetime, known: datetime) -> datetime:
+        """Return where a pass over recent changes is to begin: with the whole overlap if that is due."""
+        if self.watermark is None or self.overlapped_at is None:
+            return known
+        is_brief = -_NOTICED <= now - self.overlapped_at < OVERLAP_EVERY
+        return max(known, _reached(self.watermark, now) - BRIEF_OVERLAP) if is_brief else known
 
     def in_order(self, order: str) -> Cursor:
         """Return the cursor with the page tokens of its passes dropped that belong to another order."""
@@ -150,14 +172,29 @@ class Cursor:
         if kind == "sweep":
             ended = self.sweep.as_of if self.sweep and scan is None else None
             return replace(self, sweep=scan, swept_at=_later(self.swept_at, ended))
-        ended = self.recent.as_of if self.recent and scan is None else None
-        swept = ended if self.recent and self.recent.is_wide else None
+        ended = self.recent if scan is None else None
+        swept = ended.as_of if ended and ended.is_wide else None
+        overlapped = ended.as_of if ended and self.reads_whole_overlap else None
         return replace(
             self,
             recent=scan,
-            watermark=_later(self.watermark, ended),
+            watermark=_later(self.watermark, ended.as_of if ended else None),
             swept_at=_later(self.swept_at, swept),
+            overlapped_at=_later(self.overlapped_at, overlapped),
         )
+
+    @property
+    def reads_whole_overlap(self) -> bool:
+        """Whether the pass over recent changes that is under way is not a brief one."""
+        reached = self.overlapped_at or self.watermark
+        return bool(self.recent and (reached is None or self.recent.window.since <= reached - OVERLAP))
+
+    def due_since(self, run_after: datetime) -> Cursor:
+        """Return the cursor with its pass over recent changes reading DAG runs that were due at an instant or later."""
+        if self.recent is None:
+            return self
+        window = replace(self.recent.window, run_after=run_after)
+        return replace(self, recent=replace(self.recent, window=window))
 
     def to_json(self) -> str:
         """Return the text that Dagster keeps."""
@@ -166,6 +203,7 @@ class Cursor:
                 "v": VERSION,
                 "instance": self.instance,
                 "watermark": _text(self.watermark),
+                **({"overlapped_at": _text(self.overlapped_at)} if self.overlapped_at else {}),
                 "swept_at": _text(self.swept_at),
                 "recent": _scan_json(self.recent),
                 "sweep": _scan_json(self.sweep),
@@ -191,6 +229,7 @@ class Cursor:
             return cls(
                 instance=instance,
                 watermark=_instant(fields["watermark"]),
+                overlapped_at=_instant(fields.get("overlapped_at")),
                 swept_at=_instant(fields["swept_at"]),
                 recent=_scan(fields["recent"]),
                 sweep=_scan(fields["sweep"]),
@@ -198,6 +237,11 @@ class Cursor:
             )
         except (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
             raise CursorError(str(error)) from error
+
+
+def _reached(stamp: datetime | None, now: datetime) -> datetime:
+    """Return how far was read: no further than now, although the server's clock may have gone back."""
+    return now if stamp is None or stamp - now > _NOTICED else stamp
 
 
 def _later(old: datetime | None, new: datetime | None) -> datetime | None:

@@ -48,6 +48,18 @@ class DagRuns:
         except AirflowNotFound:
             return None
 
+    def latest(self, dag_id: str, limit: int) -> Page[DagRun]:
+        """Return the runs of a DAG that began to be last, in whatever state, the newest first.
+
+        Args:
+            dag_id: DAG id.
+            limit: How many at most.
+
+        Raises:
+            AirflowApiError: Airflow did not give them.
+        """
+        return self._conversation.dialect.latest_runs(self._conversation.ask, dag_id, limit)
+
     def trigger(self, dag_id: str, run_id: str, request: DagRunRequest) -> DagRun:
         """Have a DAG run begin; this is sent once, whatever becomes of it.
 

@@ -8,6 +8,7 @@ from typing import cast
 
 from dagster import AssetExecutionContext, TimeWindowPartitionsDefinition
 
+from dagster_airlift_core.arguments import expect
 from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.errors import MappingError
 
@@ -60,10 +61,19 @@ def triggers_of(dags: Iterable[str] | Mapping[str, DagTrigger]) -> Mapping[str, 
     """Return how each DAG is run, of DAG ids or of what is chosen for each.
 
     Raises:
-        MappingError: It is neither.
+        MappingError: It is a text.
+        TypeError: What is chosen for a DAG is no `DagTrigger`.
     """
     if isinstance(dags, str):
         raise MappingError(f"trigger_dags is the text {dags!r}. Give a list of DAG ids, such as [{dags!r}].")
     if isinstance(dags, Mapping):
-        return cast("Mapping[str, DagTrigger]", dags)
+        triggers = cast("Mapping[str, DagTrigger]", dags)
+        for dag_id, trigger in triggers.items():
+            expect(
+                f"trigger_dags[{dag_id!r}]",
+                trigger,
+                DagTrigger,
+                "a DagTrigger, or a list of DAG ids as trigger_dags",
+            )
+        return triggers
     return dict.fromkeys(dags, DEFAULT_TRIGGER)

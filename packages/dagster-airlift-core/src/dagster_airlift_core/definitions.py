@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 from typing import Literal
 
 from dagster import AssetKey, AssetSpec, DefaultSensorStatus, Definitions
 
 from dagster_airlift_core._dagster_private import map_specs
+from dagster_airlift_core.arguments import expect, expect_function
 from dagster_airlift_core.assets import Source
 from dagster_airlift_core.choices import Choices
 from dagster_airlift_core.composition import peered
@@ -97,9 +99,12 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         Definitions with the DAG assets, everything in `defs`, the checks, and the sensor.
 
     Raises:
-        MappingError: The mapping metadata of an asset is not of the form that we write.
-        ValueError: There is no such `partition_source`.
+        MappingError: The mapping metadata of an asset is not of the form that we write, an asset is in `defs` twice,
+            or the instance is.
+        TypeError: An argument is of another type.
+        ValueError: There is no such choice.
     """
+    _expect(airflow_instance, dag_selector_fn, retrieval_filter, defs, snapshot)
     only, with_sources = retrieval_filter or EVERYTHING, bool(source_code_retrieval_enabled)
     reading = Reading(airflow_instance, only, selects=dag_selector_fn, with_sources=with_sources)
     loaded = Loaded(snapshot) if snapshot else load(reading, Path(snapshot_path) if snapshot_path else None)
@@ -141,7 +146,9 @@ def load_airflow_dag_asset_specs(
 
     Raises:
         MappingError: The mapping metadata of an asset is not of the form that we write.
+        TypeError: An argument is of another type.
     """
+    _expect(airflow_instance, dag_selector_fn, retrieval_filter)
     reading = Reading(
         airflow=airflow_instance,
         only=replace(retrieval_filter or EVERYTHING, retrieve_datasets=False),
@@ -156,3 +163,24 @@ def load_airflow_dag_asset_specs(
     )
     peer = Peer(Source.of(loaded.snapshot, airflow_instance.links.base_url), tuple(specs_of(yours)))
     return peer.dag_specs
+
+
+def _expect(
+    airflow: object, selects: object, only: object, defs: object = None, snapshot: object = None
+) -> None:
+    """Refuse what is of another type."""
+    expect("airflow_instance", airflow, AirflowInstance, "an AirflowInstance with a backend and a name")
+    expect("defs", defs, (Definitions, NoneType), "dg.Definitions, such as dg.Definitions(assets=[...])")
+    expect(
+        "snapshot",
+        snapshot,
+        (AirflowSnapshot, NoneType),
+        "an AirflowSnapshot; a file is named by snapshot_path=",
+    )
+    expect(
+        "retrieval_filter",
+        only,
+        (AirflowFilter, NoneType),
+        "an AirflowFilter, such as AirflowFilter(owners=['etl'])",
+    )
+    expect_function("dag_selector_fn", selects, "a function of a Dag that tells whether it is wanted")

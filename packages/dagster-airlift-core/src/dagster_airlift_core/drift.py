@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from dagster import AssetKey
 
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.mapping import AssetMapping, Handle
+from dagster_airlift_core.naming import nearest, some_of
 from dagster_airlift_core.snapshot import AirflowSnapshot
 
 _SHOWN = 10
@@ -72,7 +72,5 @@ class _Catalogue:
         if not existing:
             return f"{whose}: none."
         self.searches -= 1
-        near = difflib.get_close_matches(wanted, existing, n=1) if self.searches >= 0 else []
-        hint = f" Did you mean {near[0]}?" if near else ""
-        more = f" and {len(existing) - _SHOWN} more" if len(existing) > _SHOWN else ""
-        return f"{whose} are {', '.join(existing[:_SHOWN])}{more}.{hint}"
+        hint = nearest(wanted, existing) if self.searches >= 0 else ""
+        return f"{whose} are {some_of(existing, _SHOWN)}.{hint}"

@@ -9,12 +9,19 @@ from typing import Literal, TypeAlias
 from dagster import AssetKey
 
 from dagster_airlift_core.errors import AirflowNotFound, SetAside
-from dagster_airlift_core.events import asset_updated, dag_run_ended, mapped_task_ended, task_ended
+from dagster_airlift_core.events import (
+    Ended,
+    asset_updated,
+    dag_run_ended,
+    mapped_task_ended,
+    task_ended,
+    task_unreached,
+)
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import ENDED, AssetUpdate, DagRun, TaskInstance
+from dagster_airlift_core.model import ENDED, SKIPPED, UNREACHED, AssetUpdate, DagRun, TaskInstance
 from dagster_airlift_core.recall import Candidate, Recall
 
 Ending: TypeAlias = TaskInstance | DagRun | AssetUpdate
@@ -37,6 +44,7 @@ class Endings:
         memory: What was found in earlier ticks.
         mapped_tasks: How dynamically mapped tasks are told of.
         testing_tasks: Tasks that are told of although no asset is mapped to them.
+        unreached_tasks: Tasks that are told of although Airflow skipped them, or did not get to them.
     """
 
     airflow: AirflowInstance
@@ -45,6 +53,7 @@ class Endings:
     memory: Memory
     mapped_tasks: MappedTasks
     testing_tasks: Collection[TaskHandle] = ()
+    unreached_tasks: Collection[TaskHandle] = ()
 
     _groups: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]], init=False)
 
@@ -57,11 +66,18 @@ class Endings:
         keys = self._keys(row)
         if not (keys or self._tests(row)) or self.is_one_of_several(row):
             return None
+        ended = self._ended(row)
+        return (keys, ended) if ended else None
+
+    def _ended(self, row: Ending) -> Ended | None:
         name, links = self.airflow.name, self.airflow.links
         if isinstance(row, AssetUpdate):
-            return keys, asset_updated(name, links, row)
-        ended = dag_run_ended(name, links, row) if isinstance(row, DagRun) else task_ended(name, links, row)
-        return (keys, ended) if ended else None
+            return asset_updated(name, links, row)
+        if isinstance(row, DagRun):
+            return dag_run_ended(name, links, row)
+        if row.state in (UNREACHED, SKIPPED) and TaskHandle(row.dag_id, row.task_id) in self.unreached_tasks:
+            return task_unreached(name, links, row)
+        return task_ended(name, links, row)
 
     def of_mapped_task(self, row: TaskInstance) -> Candidate | None:
         """Return what ended with the mapped task of an instance, None unless it is new and all of it has ended.

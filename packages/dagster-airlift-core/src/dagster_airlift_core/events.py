@@ -29,7 +29,9 @@ from dagster_airlift_core.model import (
     ENDED_WELL,
     FAILED,
     NOT_MAPPED,
+    SKIPPED,
     SUCCESS,
+    UNREACHED,
     AssetUpdate,
     DagRun,
     TaskInstance,
@@ -56,6 +58,7 @@ class Ended:
         launch_keys: One key for each Dagster run that may have done the work, none for DAG runs.
         instances: The task instances that it consists of, none for DAG runs.
         failure: What failed, as a sentence; None for a success.
+        state: The state of a failure.
     """
 
     event_id: str
@@ -65,6 +68,7 @@ class Ended:
     launch_keys: frozenset[str] = frozenset()
     instances: tuple[TaskInstance, ...] = ()
     failure: str | None = None
+    state: str = FAILED
 
     @property
     def name(self) -> str:
@@ -91,7 +95,7 @@ class Ended:
         return AssetObservation(
             asset_key=key,
             description=self.failure,
-            metadata={**self.metadata, "State": FAILED},
+            metadata={**self.metadata, "State": self.state},
             partition=partition,
             tags=tags,
         )
@@ -120,6 +124,23 @@ def task_ended(name: str, links: Links, instance: TaskInstance) -> Ended | None:
         launch_keys=frozenset({_launch_key(name, instance)}),
         instances=(instance,),
         failure=f"The task {instance.task_id} of the DAG {instance.dag_id} failed." if has_failed else None,
+    )
+
+
+def task_unreached(name: str, links: Links, instance: TaskInstance) -> Ended:
+    """Return as an end that Airflow skipped a task, or did not get to it because something before it failed."""
+    task = f"the task {instance.task_id} of the DAG {instance.dag_id}"
+    is_skipped = instance.state == SKIPPED
+    return Ended(
+        event_id=_digest("skipped task" if is_skipped else "unreached task", name, instance.id),
+        of=instance,
+        ended_at=instance.ended_at,
+        metadata=_task_metadata(name, links, instance),
+        instances=(instance,),
+        failure=f"Airflow skipped {task}."
+        if is_skipped
+        else f"Airflow did not get to {task}: a task before it failed.",
+        state=SKIPPED if is_skipped else UNREACHED,
     )
 
 

@@ -6,7 +6,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-_VALID_NAME = re.compile(r"[A-Za-z0-9_]+")
+from dagster_airlift_core.arguments import expect
+
 _INSTANCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _LOOKS_DERIVED = re.compile(r".*_[0-9a-f]{8}")
 
@@ -47,8 +48,10 @@ def instance_name(name: str) -> str:
     """Return the name of an Airflow instance.
 
     Raises:
+        TypeError: It is no text.
         ValueError: Dagster would refuse names that are made of it: those of the steps of its checks.
     """
+    expect("The name of an Airflow instance", name, str, "a text, such as 'prod'")
     if not _INSTANCE_NAME.fullmatch(name):
         raise ValueError(
             f"An Airflow instance cannot have the name {name!r}: it becomes part of asset keys, of which "
@@ -57,13 +60,18 @@ def instance_name(name: str) -> str:
     return name
 
 
-def dagster_name(text: str) -> str:
+def dagster_name(text: str, *, also: str = "") -> str:
     """Return a name of letters, digits and underscores that no other text is given.
 
     Dagster demands such names of sensors and groups. A text that already is one stays as it is,
     unless it looks like a name made here.
+
+    Args:
+        text: The text.
+        also: Further characters that the name may have.
     """
-    if _VALID_NAME.fullmatch(text) and not _LOOKS_DERIVED.fullmatch(text):
+    allowed = f"A-Za-z0-9_{re.escape(also)}"
+    if re.fullmatch(f"[{allowed}]+", text) and not _LOOKS_DERIVED.fullmatch(text):
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{re.sub(r'[^A-Za-z0-9_]', '_', text)}_{digest}"
+    return f"{re.sub(f'[^{allowed}]', '_', text)}_{digest}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 MOST_CONNECTIONS = 64
 """More of them than that would be an attack on Airflow, and no help to us."""
+
+_API_PATH = re.compile(r"/api(/v\d+)?/?$")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class HttpOptions:
             url: URL of Airflow's web server.
 
         Raises:
-            ValueError: The URL is none, it holds a password, or it is one of `http` to another machine and
+            ValueError: The URL is none, or that of the REST API, it holds a password, or it is one of `http` to another machine and
                 that is not allowed.
         """
         parts = urlsplit(url)
@@ -71,6 +74,10 @@ class HttpOptions:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(
                 f"{url!r} is no URL of a web server. Give one like 'https://airflow.example.com'."
+            )
+        if api := _API_PATH.search(parts.path):
+            raise ValueError(
+                f"{url!r} is the address of the REST API. Give that of the web server, without {api[0]!r}."
             )
         if parts.scheme == "http" and not self.allow_http and not _is_here(parts.hostname):
             raise ValueError(

@@ -50,6 +50,7 @@ class AirflowInstance:
         http: How HTTP gets there: certificates, proxy, headers, connections.
 
     Raises:
+        TypeError: An argument is of another type.
         ValueError: The name has other characters, or none.
     """
 
@@ -58,10 +59,10 @@ class AirflowInstance:
     ) -> None:
         self.name = instance_name(name)
         self._auth = auth_backend
-        self._connections = http.connections
         self._dag_ids: tuple[str, ...] = ()
         whom = f"Airflow instance {name!r}"
         self._conversation = Conversation(transport_of(auth_backend, whom, http), auth_backend)
+        self._connections = http.connections
 
     def __repr__(self) -> str:
         """Show the name and where it is."""
@@ -186,12 +187,11 @@ class AirflowInstance:
         Returns:
             An entry for each DAG id; one that cannot be read does not stop the others.
         """
-        return self._of_each(
-            tasks,
-            lambda dag_id: latest_fields(self._dialect, self._conversation.ask, dag_id, tasks[dag_id]),
-            "the last runs",
-            within,
-        )
+
+        def latest(dag_id: str) -> LatestFields:
+            return latest_fields(self._dialect, self._conversation.ask, dag_id, tasks[dag_id])
+
+        return self._of_each(tasks, latest, "the last runs", within)
 
     def dag_source(self, dag_id: str) -> str:
         """Return the source code of a DAG.
@@ -227,18 +227,22 @@ class AirflowInstance:
         """
         return self._dialect.order
 
-    def list_ended_task_instances(self, window: Window, page: str | None) -> Page[TaskInstance]:
+    def list_ended_task_instances(
+        self, window: Window, page: str | None, *, with_unreached: bool = False
+    ) -> Page[TaskInstance]:
         """Return a page of the task instances of a window that succeeded or failed.
 
         Args:
             window: Which ones.
             page: `next_page` of the page before, None for the first one.
+            with_unreached: Whether those are wanted too that Airflow skipped or did not get to.
 
         Raises:
             AirflowApiError: Airflow did not give them; status 400 when it does not know the page.
         """
         with self._conversation.knowing_pages():
-            return self._dialect.task_instances(self._conversation.ask, window, page)
+            ask = self._conversation.ask
+            return self._dialect.task_instances(ask, window, page, with_unreached=with_unreached)
 
     def list_ended_dag_runs(self, window: Window, page: str | None) -> Page[DagRun]:
         """Return a page of the DAG runs of a window that succeeded or failed.

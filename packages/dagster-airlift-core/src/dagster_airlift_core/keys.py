@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from dagster import AssetKey
 
+from dagster_airlift_core.handles import dagster_name
+
 OBSERVED_CHECK = "dagster-airlift/observed-check"
 """Metadata of the spec of a check that something else evaluates. To run it tells nothing new, so nothing of ours asks for
 a run of it."""
@@ -34,23 +36,20 @@ def task_asset_key(instance: str, dag_id: str, task_id: str) -> AssetKey:
 def airflow_asset_key(instance: str, uri: str) -> AssetKey:
     """Return the key of an asset of Airflow (a dataset, in Airflow 2): its whole URI, in parts.
 
-    `s3://lake/raw/orders.csv` becomes `prod/asset/s3:/lake/raw/orders.csv`. No other URI gets that key:
-    an empty part is written as `%`, a `%` as `%25`.
+    `s3://lake/raw/orders.csv` becomes `prod/asset/s3/lake/raw/orders.csv`. Dagster makes names of keys where an asset
+    or a check of yours reads one, so other characters than letters, digits, `_`, `-` and `.` become `_`, and a digest
+    after them tells the part from others. No two URIs have one key.
 
     Args:
         instance: Name of the Airflow instance.
         uri: The URI.
     """
     match = _SCHEME.fullmatch(uri)
-    scheme, path = (f"{_part(match[1])}:", match[2]) if match else (None, uri)
-    parts = [_part(part) for part in path.split("/")]
-    if scheme is None and parts[0].endswith(":"):  # not to be taken for a scheme
-        parts[0] = f"{parts[0][:-1]}%3A"
-    return AssetKey([instance, "asset", *([scheme] if scheme else []), *parts])
-
-
-def _part(text: str) -> str:
-    return text.replace("%", "%25") or "%"
+    parts = [match[1], *match[2].split("/")] if match else uri.split("/")
+    named = [dagster_name(part, also=".-") for part in parts]
+    if match is None and len(parts) > 1:  # not to be taken for a scheme
+        named[0] = dagster_name(f"{parts[0]}/", also=".-")
+    return AssetKey([instance, "asset", *named])
 
 
 @lru_cache(maxsize=4096)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 from typing import TypeAlias, TypeVar
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec
@@ -20,10 +21,12 @@ def mappable(to: DagHandle | TaskHandle | str, assets: Iterable[_Value]) -> tupl
     """Return the assets of a task or DAG.
 
     Raises:
-        MappingError: It is no list, or something in it cannot be mapped.
+        MappingError: It is no list, something in it cannot be mapped, or what it is mapped to has no id.
     """
+    if not isinstance(to, str) and not all(_is(name, str) and name for name in astuple(to)):
+        raise MappingError(f"Assets are mapped to {to!r}. Ids of DAGs and tasks are texts, and not empty.")
     if isinstance(assets, (str, AssetKey, AssetSpec, AssetsDefinition)) or not _is(assets, Iterable):
-        raise MappingError(f"{_named(to)} is mapped to {assets!r}, which is no list. {_ACCEPTED}.")
+        raise MappingError(f"{_named(to)} is mapped to {_shown(assets)}, which is no list. {_ACCEPTED}.")
     found = tuple(assets)
     for asset in found:
         if not _is(asset, (AssetSpec, AssetsDefinition)):
@@ -61,6 +64,13 @@ def task_handle(task: TaskHandle | Mapping[str, str]) -> TaskHandle:
 
 def _is(value: object, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, kind)
+
+
+def _shown(assets: object) -> str:
+    """Return a text that does not repeat all that an asset is."""
+    if isinstance(assets, AssetSpec):
+        return f"the spec of {assets.key.to_user_string()!r} alone"
+    return "one definition" if isinstance(assets, AssetsDefinition) else repr(assets)
 
 
 def _named(to: DagHandle | TaskHandle | str) -> str:

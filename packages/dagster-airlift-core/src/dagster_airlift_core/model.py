@@ -16,12 +16,12 @@ RenderedValue: TypeAlias = (
 )
 """What a template field may hold."""
 
-SUCCESS = "success"
-FAILED = "failed"
+SUCCESS, FAILED = "success", "failed"
 """A try that Airflow does not repeat; one that it does is `up_for_retry`."""
-ENDED_WELL = frozenset({SUCCESS, "skipped", "removed"})
+UNREACHED, SKIPPED = "upstream_failed", "skipped"  # something before it failed; it was left out
+ENDED_WELL = frozenset({SUCCESS, SKIPPED, "removed"})
 """States of a mapped task instance that do not keep its task from having succeeded."""
-ENDED = ENDED_WELL | {FAILED, "upstream_failed"}
+ENDED = ENDED_WELL | {FAILED, UNREACHED}
 """States of a mapped task instance in which nothing more happens."""
 
 NOT_MAPPED = -1

@@ -70,9 +70,6 @@ class Partitioning:
         Raises:
             ValueError: There is no such source.
         """
-        if source not in PARTITION_SOURCES:
-            choices = ", ".join(map(repr, PARTITION_SOURCES))
-            raise ValueError(f"partition_source is {source!r}. Choose one of {choices}.")
         return cls({spec.key: spec.partitions_def for spec in specs if spec.partitions_def}, source, key_fn)
 
     def place(self, key: AssetKey, run: DagRun) -> Placement:

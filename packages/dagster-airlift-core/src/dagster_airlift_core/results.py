@@ -15,6 +15,7 @@ TaskEvent: TypeAlias = AssetMaterialization | AssetObservation | AssetCheckEvalu
 """What a finished task may have done: built an asset, failed at one, or tested one."""
 
 
+@runtime_checkable
 class TaskResults(Protocol):
     """Knows what a finished task did, asset by asset: dbt's run results, a log, a store."""
 
@@ -23,7 +24,8 @@ class TaskResults(Protocol):
     ) -> Sequence[TaskEvent] | None:
         """Return what a finished task did to the assets that are mapped to it.
 
-        It is asked for each try that ended, well or not, until all that it tells is stored, and within the time of a
+        It is asked for each try that ended, well or not, and of the tasks that it names for each that Airflow skipped
+        or did not get to, until all that it tells is stored, and within the time of a
         tick: it has to answer in seconds. Identity and what Airflow says of the try are added to what it returns; of
         two values with the same name, its own stays.
 
@@ -50,8 +52,27 @@ class KnowsTestingTasks(Protocol):
 
     @property
     def testing_tasks(self) -> Collection[TaskHandle]:
-        """The tasks; what is returned of them are evaluations of checks."""
+        """The tasks; what is returned of them is what they tested."""
         ...
+
+
+@runtime_checkable
+class KnowsUnreachedTasks(Protocol):
+    """Results that are wanted too of tasks that Airflow skipped, or did not get to because something before them failed."""
+
+    @property
+    def unreached_tasks(self) -> Collection[TaskHandle]:
+        """The tasks; where nothing is known of one that Airflow did not get to, it is observed that nothing was built."""
+        ...
+
+
+def unreached_tasks(results: TaskResults | None) -> Collection[TaskHandle]:
+    """Return the tasks that are told of as well when Airflow skipped them, or did not get to them.
+
+    Args:
+        results: What knows results, None where nothing does.
+    """
+    return results.unreached_tasks if isinstance(results, KnowsUnreachedTasks) else ()
 
 
 def testing_tasks(results: TaskResults | None) -> Collection[TaskHandle]:

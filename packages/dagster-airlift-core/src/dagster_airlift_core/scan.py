@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 from logging import Logger
 
 from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey
@@ -21,12 +20,14 @@ from dagster_airlift_core.identity import Told
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
-from dagster_airlift_core.model import AssetUpdate, DagRun, Page, TaskInstance
+from dagster_airlift_core.model import AssetUpdate, DagRun, TaskInstance
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_core.observed import EARLIEST, Observed
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Candidate, Recall
-from dagster_airlift_core.results import TaskEvent, TaskResults, testing_tasks
+from dagster_airlift_core.results import TaskEvent, TaskResults, testing_tasks, unreached_tasks
+from dagster_airlift_core.scan_pages import ScanPages
 from dagster_airlift_core.telling import Teller, Transform
 
 NO_NEW_PAGE_AT = 500
@@ -41,7 +42,6 @@ _LOOK_UP = 100
 _SHOWN = 20
 _KINDS: tuple[Kind, ...] = ("recent", "sweep")
 _BAD_REQUEST = 400
-_NOTHING = Page[AssetUpdate]((), (), 0, None)
 
 
 @dataclass
@@ -82,10 +82,11 @@ class Tick:
     _set_aside: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _done: set[str] = field(default_factory=set[str], init=False)
     _restarted: set[Kind] = field(default_factory=set[Kind], init=False)
-    _rows: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """Begin to know things."""
+        unreached = unreached_tasks(self.results)
+        self._pages = ScanPages(self.airflow, self.mapping, self.memory, self.clock, bool(unreached))
         self._recall = Recall(self.events_of, self.airflow.name)
         self._endings = Endings(
             airflow=self.airflow,
@@ -94,6 +95,7 @@ class Tick:
             memory=self.memory,
             mapped_tasks=self.mapped_tasks,
             testing_tasks=testing_tasks(self.results),
+            unreached_tasks=unreached,
         )
         self._placer = Placer(self.airflow, self.mapping, self.partitioning)
         self._teller = Teller(
@@ -115,7 +117,7 @@ class Tick:
             AirflowApiError: Airflow could not be read at all; nothing was observed and nothing is lost.
         """
         started = self.clock()
-        begun = cursor = self._begun(cursor)
+        begun = cursor = self._pages.begun(cursor)
         try:
             for kind in _KINDS:
                 # Each pass gets a page of every tick, however slow they are.
@@ -132,7 +134,7 @@ class Tick:
                 raise
             self.log.error("%s The tick keeps what it has; the next one reads on from there.", error)  # noqa: TRY400
         self._tell()
-        now = self.airflow.heard_at or EARLIEST
+        now = self._pages.now
         return Observed(self._events(), cursor, self._summary(cursor, now), tuple(self._set_aside), now)
 
     def read(self, scan: Scan) -> tuple[tuple[TaskEvent, ...], Scan | None]:
@@ -148,22 +150,16 @@ class Tick:
             AirflowApiError: Airflow could not be read; nothing of the pass is lost.
         """
         started = self.clock()
-        rest: Scan | None = scan.in_order(self.airflow.scan_order())
+        rest: Scan | None = scan.in_order(self._pages.order)
         while rest and len(self._found) < NO_NEW_PAGE_AT and self.clock() - started <= NO_NEW_PAGE_AFTER:
             rest = self._step("sweep", rest, started)
         self._tell()
         return self._events(), rest
 
-    def _begun(self, cursor: Cursor) -> Cursor:
-        order = self.airflow.scan_order()
-        if cursor.is_under_way(self.mapping.fingerprint):
-            return cursor.in_order(order)
-        return cursor.begun(self.airflow.server_time(), self.mapping.fingerprint, order)
-
     def _step(self, kind: Kind, scan: Scan, started: float) -> Scan | None:
         """Deal with one page, as far as the budget goes, and return where to read on."""
         try:
-            page = self._page(scan)
+            page = self._pages.page(scan)
         except AirflowApiError as error:
             if error.status != _BAD_REQUEST or scan.page is None or kind in self._restarted:
                 raise
@@ -177,24 +173,12 @@ class Tick:
             self._placer.expect(rows)
             candidates = self._candidates(rows)
             for row, candidate in zip(rows, candidates, strict=True):
-                if not self._take(row, candidate):
-                    return scan
-                scan = scan.past_row(_name(row))
-                if self.clock() - started > NO_NEW_ROW_AFTER:
+                is_taken = self._take(row, candidate)
+                scan = scan.past_row(_name(row)) if is_taken else scan
+                if not is_taken or self.clock() - started > NO_NEW_ROW_AFTER:
+                    self.memory.keep_page(scan, page)
                     return scan
         return scan.past_page(page.next_page)
-
-    def _page(self, scan: Scan) -> Page[TaskInstance] | Page[DagRun] | Page[AssetUpdate]:
-        if scan.stream == "assets" and not self.mapping.uris:
-            return _NOTHING
-        read = {
-            "tasks": self.airflow.list_ended_task_instances,
-            "runs": self.airflow.list_ended_dag_runs,
-            "assets": self.airflow.list_asset_updates,
-        }[scan.stream]
-        page = read(scan.window, scan.page)
-        self._rows += page.received
-        return page
 
     def _candidates(self, rows: Sequence[Ending]) -> Sequence[Candidate | None]:
         """Return what each row alone says ended, and look up at once what is known of all of them."""
@@ -240,12 +224,8 @@ class Tick:
     def _awaited(self, ended: Ended) -> frozenset[AssetKey]:
         """Return what a Dagster run will record; one that goes on so long after its DAG run has died."""
         awaited = self.events_of.awaited(ended.of.run_id or "")
-        is_old = bool(awaited and ended.ended_at and self._now - ended.ended_at > AWAITED_FOR)
+        is_old = bool(awaited and ended.ended_at and self._pages.now - ended.ended_at > AWAITED_FOR)
         return frozenset() if is_old else awaited
-
-    @cached_property
-    def _now(self) -> datetime:
-        return self.airflow.server_time()
 
     def _events(self) -> tuple[TaskEvent, ...]:
         """Return the events by their end in Airflow, then those of checks, then upstream before downstream."""
@@ -260,24 +240,23 @@ class Tick:
 
     def _tell(self) -> None:
         if self._set_aside:
-            self.log.warning("Set aside, everything else was observed: %s.", _shown(self._set_aside))
+            self.log.warning(
+                "Set aside, everything else was observed: %s.", some_of(self._set_aside, _SHOWN, between="; ")
+            )
         if self._placer.unplaced:
-            self.log.warning("Observed without a partition: %s.", _shown(self._placer.unplaced))
+            self.log.warning(
+                "Observed without a partition: %s.", some_of(self._placer.unplaced, _SHOWN, between="; ")
+            )
 
     def _summary(self, cursor: Cursor, now: datetime) -> str:
         name = f"Airflow instance {cursor.instance!r}"
         rest = " A sweep of the last two days is under way." if cursor.sweep else ""
+        rows = self._pages.rows
         if cursor.recent:
             since, late = f"{cursor.recent.window.since:%Y-%m-%d %H:%M:%S}Z", cursor.lag(now)
             still = f"still reading what changed since {since}, {late} late"
-            return f"{name}: {self._rows} rows read; {still}.{rest}"
-        return f"{name}: {self._rows} rows read; observed up to {cursor.watermark:%Y-%m-%d %H:%M:%S}Z.{rest}"
-
-
-def _shown(sentences: Iterable[str]) -> str:
-    told = list(sentences)
-    more = len(told) - _SHOWN
-    return "; ".join(told[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+            return f"{name}: {rows} rows read; {still}.{rest}"
+        return f"{name}: {rows} rows read; observed up to {cursor.watermark:%Y-%m-%d %H:%M:%S}Z.{rest}"
 
 
 def _name(row: Ending) -> str:

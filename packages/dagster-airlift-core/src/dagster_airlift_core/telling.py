@@ -15,6 +15,7 @@ from dagster_airlift_core.events import Ended
 from dagster_airlift_core.identity import Told, identified, is_newer, made_a_success
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.memory import Memory
+from dagster_airlift_core.model import SKIPPED
 from dagster_airlift_core.placing import Placer
 from dagster_airlift_core.recall import Recall
 from dagster_airlift_core.results import TaskEvent, TaskResults
@@ -95,8 +96,13 @@ class Teller:
             raise SetAside(f"{ended.name}: the results of the task raised {error!r}") from error
 
     def _default(self, keys: Collection[AssetKey], ended: Ended) -> list[TaskEvent]:
-        """Return what the end alone means for its assets, but for those whose partition cannot be told."""
+        """Return what the end alone means for its assets, but for those whose partition cannot be told.
+
+        That a task was skipped means nothing for them: it may be so on most days.
+        """
         events: list[TaskEvent] = []
+        if ended.state == SKIPPED:
+            return events
         for key in keys:
             try:
                 events.append(ended.event(key, self.placer.partition_key(key, ended.of)))

@@ -20,6 +20,8 @@ from dagster import (
 )
 
 from dagster_airlift_core._dagster_private import tag_run
+from dagster_airlift_core.arguments import expect
+from dagster_airlift_core.dag_run_request import DagRunRequest
 from dagster_airlift_core.dag_trigger import DagTrigger
 from dagster_airlift_core.endings import MappedTasks
 from dagster_airlift_core.errors import AirflowApiError, AirflowNotFound, AirliftError
@@ -30,6 +32,7 @@ from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.launching import Launch, NotStarted
 from dagster_airlift_core.mapping import Handle
 from dagster_airlift_core.model import FAILED, SUCCESS, DagRun, TaskInstance
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_core.observed import EARLIEST
 from dagster_airlift_core.patience import Patience
 from dagster_airlift_core.results import TaskResults
@@ -72,9 +75,7 @@ class TriggeredStep:
         """
         self._refuse_circle()
         try:
-            run = self._launch.run(
-                self.context.op_execution_context.retry_number, lambda: self.trigger.request(self.context)
-            )
+            run = self._launch.run(self.context.op_execution_context.retry_number, self._request)
             run, instances = self._followed(run)
         except (DagsterExecutionInterruptedError, KeyboardInterrupt):
             self._cancel()
@@ -84,6 +85,16 @@ class TriggeredStep:
         yield from self._materialized(run, instances)
         if run.state == FAILED:
             raise self._failure(run, instances)
+
+    def _request(self) -> DagRunRequest:
+        request = self.trigger.request(self.context)
+        expect(
+            "What `request` of a DagTrigger returned",
+            request,
+            DagRunRequest,
+            "a DagRunRequest, such as DagRunRequest(conf={})",
+        )
+        return request
 
     def _refuse_circle(self) -> None:
         tags = self.context.run.tags
@@ -184,14 +195,11 @@ class TriggeredStep:
     def _failure(self, run: DagRun, instances: Sequence[TaskInstance]) -> Failure:
         links = self.airflow.links
         failed = [instance for instance in instances if instance.state == FAILED]
-        shown = [
-            f"{_named(one)}, try {one.try_number}: {links.task_instance(one)}" for one in failed[:_SHOWN]
-        ]
-        more = f" And {len(failed) - _SHOWN} more." if len(failed) > _SHOWN else ""
+        shown = [f"{_named(one)}, try {one.try_number}: {links.task_instance(one)}" for one in failed]
         url = links.dag_run(self.dag_id, run.run_id)
         return Failure(
             f"The DAG run {run.run_id!r} of {self.dag_id!r} failed in Airflow ({url}). "
-            f"Failed tasks: {'; '.join(shown) or 'none'}.{more}",
+            f"Failed tasks: {some_of(shown, _SHOWN, between='; ') or 'none'}.",
             metadata={
                 "Run Details": MetadataValue.url(url),
                 "Failed Tasks": MetadataValue.json([_named(instance) for instance in failed[:_SHOWN]]),

@@ -14,21 +14,24 @@ from dagster import (
     Definitions,
     MaterializeResult,
     PartitionsDefinition,
-    multi_asset,
 )
 
 from dagster_airlift_core._dagster_private import with_assets
 from dagster_airlift_core.dag_trigger import DEFAULT_TRIGGER, DagTrigger
 from dagster_airlift_core.endings import MappedTasks
+from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import DagHandle, TaskHandle, dagster_name
 from dagster_airlift_core.instance import AirflowInstance
 from dagster_airlift_core.keys import dag_asset_key
 from dagster_airlift_core.lineage import lineage_order
 from dagster_airlift_core.mapping import Handle, MappingEntry, claimed, entries_of, handles_of, with_entries
+from dagster_airlift_core.named_assets import executable
+from dagster_airlift_core.naming import nearest, some_of
 from dagster_airlift_core.results import TaskResults
 from dagster_airlift_core.snapshot import AirflowSnapshot
 from dagster_airlift_core.triggered_step import TriggeredStep
 
+_SHOWN = 10
 _log = logging.getLogger(__name__)
 
 
@@ -58,8 +61,13 @@ def dag_triggering_assets(
         `build_defs_from_airflow_instance` with the rest: so runs that Airflow schedules are observed too.
 
     Raises:
-        MappingError: The mapping metadata of a spec is not of the form that we write.
+        MappingError: The mapping metadata of a spec is not of the form that we write, or there is no spec.
     """
+    specs = list(specs)
+    if not specs:
+        raise MappingError(
+            f"No asset triggers the DAG {dag_id!r}: specs is empty. Give one, such as dg.AssetSpec('report')."
+        )
     instance = airflow_instance.name
     mapped = [_mapped(claimed(spec, instance), instance, dag_id) for spec in specs]
     return Executor(airflow_instance).assets(dag_id, mapped, trigger, name or step_name(instance, dag_id))
@@ -92,14 +100,13 @@ class Executor:
         specs = sorted(specs, key=lambda spec: place[spec.key])
         handles = {spec.key: _handles(spec, self.airflow.name, dag_id) for spec in specs}
 
-        @multi_asset(name=name, specs=specs, can_subset=True)
         def trigger_dag(context: AssetExecutionContext) -> Iterator["MaterializeResult[Any]"]:
             step = TriggeredStep(
                 context, self.airflow, dag_id, handles, trigger, self.mapped_tasks, self.task_results
             )
             yield from step.results()
 
-        return trigger_dag
+        return executable(name, specs, trigger_dag)
 
 
 def _mapped(spec: AssetSpec, instance: str, dag_id: str) -> AssetSpec:
@@ -192,10 +199,11 @@ class TriggeredDags:
 
     def _warn_of_missing(self) -> None:
         known = self.snapshot.dags if self.snapshot else self.triggers
-        missing = sorted(set(self.triggers) - set(known))
-        if missing:
+        for dag_id in sorted(set(self.triggers) - set(known)):
             _log.warning(
-                "Airflow instance %r has no DAG %s, which `trigger_dags` names. Look for what was renamed or deleted.",
+                "Airflow instance %r has no DAG %s, which `trigger_dags` names. Its DAGs are %s.%s",
                 self.executor.airflow.name,
-                ", ".join(missing),
+                dag_id,
+                some_of(sorted(known), _SHOWN) or "none",
+                nearest(dag_id, sorted(known)),
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
@@ -76,7 +76,7 @@ def fill(fake: FakeAirflow) -> None:
     what = "What the contract asks about"
     fake.add_dag("contract", tasks, owners=["alice"], tags=["core", "eu"], description=what)
     fake.tasks["contract"]["parts"]["is_mapped"] = True
-    fake.add_dag("contract_fails", {"good": ["bad"], "bad": []})
+    fake.add_dag("contract_fails", {"good": ["bad"], "bad": ["never"], "never": []})
     fake.add_asset(URI, producing=[("contract", "extract")], scheduled=["contract_fails"])
     for run in ("r1", "r2"):
         fake.set_log("contract", run, "extract", f"Running command\n{SAID}")
@@ -92,6 +92,7 @@ def fill(fake: FakeAirflow) -> None:
         fake.set_run("contract", run)
     fake.set_task("contract_fails", "r1", "good")
     fake.set_task("contract_fails", "r1", "bad", "failed")
+    fake.set_task("contract_fails", "r1", "never", "upstream_failed")
     fake.set_run("contract_fails", "r1", "failed")
     for dag_id, run, task, index in list(fake.task_instances):
         command = {"bad": "false", "extract": f"echo '{SAID}'"}.get(task, "true")
@@ -99,12 +100,12 @@ def fill(fake: FakeAirflow) -> None:
     fake.now += timedelta(seconds=5)
 
 
-def instances(server: Server, window: Window) -> list[TaskInstance]:
+def instances(server: Server, window: Window, *, with_unreached: bool = False) -> list[TaskInstance]:
     airflow = server.airflow
     rows: list[TaskInstance] = []
     token: str | None = None
     while True:
-        page = airflow.list_ended_task_instances(window, token)
+        page = airflow.list_ended_task_instances(window, token, with_unreached=with_unreached)
         assert not page.bad_rows
         rows += page.rows
         token = page.next_page
@@ -220,6 +221,19 @@ def test_what_the_tasks_of_many_dags_ran_last_comes_at_once(server: Server) -> N
     }
 
 
+def test_the_last_runs_of_a_dag_come_newest_first(server: Server) -> None:
+    newest_first = sorted(
+        (run for run in runs(server, server.everything) if run.dag_id == "contract"),
+        key=lambda run: run.ended_at or datetime.min.replace(tzinfo=UTC),
+        reverse=True,
+    )
+
+    latest = server.airflow.dag_runs.latest("contract", 2).rows
+
+    assert [run.run_id for run in latest] == [run.run_id for run in newest_first]
+    assert server.airflow.dag_runs.latest("contract", 1).rows == latest[:1]
+
+
 def test_the_tasks_of_many_dags_come_at_once_and_a_dag_that_is_gone_stops_none(server: Server) -> None:
     airflow = server.airflow
     airflow.list_dags()
@@ -230,7 +244,7 @@ def test_the_tasks_of_many_dags_come_at_once_and_a_dag_that_is_gone_stops_none(s
     assert isinstance(gone, AirflowNotFound)
     assert "has no DAG 'contract_fail'. Close to it: contract_fails" in str(gone)
     counts = {dag_id: len(page.rows) for dag_id, page in tasks.items() if isinstance(page, Page)}
-    assert counts == {"contract": 3, "contract_fails": 2}
+    assert counts == {"contract": 3, "contract_fails": 3}
 
 
 def test_an_asset_names_the_tasks_that_produce_it_and_the_dags_that_wait_for_it(server: Server) -> None:
@@ -279,6 +293,18 @@ def test_every_success_is_listed_once_with_an_identity_of_its_own(server: Server
     assert all(row.ended_at and row.started_at and row.try_number >= 1 for row in rows)
 
 
+def test_what_airflow_did_not_get_to_is_listed_where_it_is_asked_for(server: Server) -> None:
+    plain = instances(server, server.everything)
+
+    rows = instances(server, server.everything, with_unreached=True)
+
+    (never,) = [row for row in rows if row.state == "upstream_failed" and row.dag_id == "contract_fails"]
+    assert {row.id for row in plain} == {row.id for row in rows if row.state != "upstream_failed"}
+    assert (never.task_id, never.operator, never.map_index) == ("never", "BashOperator", -1)
+    assert never.id not in {row.id for row in plain}
+    assert never.ended_at
+
+
 def test_a_page_is_the_same_when_it_is_read_again(server: Server) -> None:
     airflow, window = server.airflow, server.everything
 
@@ -299,6 +325,20 @@ def test_no_run_that_was_due_lately_is_left_out(server: Server) -> None:
 
     assert instances(server, replace(window, run_after=window.since)) == instances(server, window)
     assert runs(server, replace(window, run_after=window.since)) == runs(server, window)
+
+
+def test_of_the_runs_that_changed_it_is_told_when_the_first_was_due_unless_a_scan_leaves_out_none(
+    server: Server,
+) -> None:
+    airflow, window = server.airflow, server.everything
+    dues = [run.run_after for run in runs(server, window) if run.run_after]
+    now = airflow.server_time() + timedelta(seconds=1)
+
+    first = airflow.runs_due.first_changed(replace(window, run_after=now))
+
+    assert first == (None if server.is_v1 else min(dues))
+    assert airflow.runs_due.first_changed(replace(window, run_after=window.since)) is None
+    assert airflow.runs_due.first_changed(Window(now + timedelta(days=1), now)) is None
 
 
 def test_a_page_token_that_is_none_is_a_bad_request(server: Server) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
+from dagster_airlift_core import AirliftError
 from dagster_airlift_dbt.dbt_on_airflow import DbtOnAirflow
 from dagster_airlift_dbt.errors import DbtMigrationError
+
+_CANNOT_BE_TOLD = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         For a report 0; for a preflight 0 where Dagster would run the same, 1 where it would run something else,
-        and 2 where it cannot be told.
+        and 2 where it cannot be told. 2 for both where the question cannot be asked; why not is told on stderr.
     """
     parser = argparse.ArgumentParser(prog="python -m dagster_airlift_dbt", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -35,6 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_argument("task_id")
         command.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args(arguments)
+    try:
+        return _answered(asked)
+    except AirliftError as error:
+        sys.stderr.write(f"{error}\n")
+    except Exception:  # noqa: BLE001 - of the user's own module: with 1, Dagster would run something else
+        traceback.print_exc()
+    return _CANNOT_BE_TOLD
+
+
+def _answered(asked: argparse.Namespace) -> int:
     dbt = _found(asked.dbt)
     if asked.command == "report":
         report = dbt.report()
@@ -47,14 +62,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _found(place: str) -> DbtOnAirflow:
     module, _, name = place.partition(":")
-    # As `python -m` of the user's own module would find it.
-    sys.path.insert(0, str(Path.cwd()))
-    found: object = getattr(importlib.import_module(module), name, None) if name else None
+    found: object = getattr(_imported(module), name, None) if name else None
     if not isinstance(found, DbtOnAirflow):
         raise DbtMigrationError(
             f"There is no DbtOnAirflow at {place!r}. Name the module and the variable, like my_module:dbt."
         )
     return found
+
+
+def _imported(module: str) -> ModuleType:
+    # As `python -m` of the user's own module would find it.
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise DbtMigrationError(
+            f"There is no module {error.name!r}. Ask in the folder and in the environment in which Dagster loads it."
+        ) from error
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast, get_args
 
-from dagster_airlift_dbt.command import BuildingCommand, DbtCommand
+from dagster_airlift_dbt.command import DbtCommand, RunCommand
 from dagster_airlift_dbt.shell import Word
 from dagster_airlift_dbt.spec import IndirectSelection
 
@@ -31,7 +31,7 @@ DBT_COMMANDS = frozenset(
 )
 """The first words after `dbt`."""
 
-_BUILDING = frozenset(get_args(BuildingCommand))
+_RUN = frozenset(get_args(RunCommand))
 _SELECTING = {
     "--select": "select",
     "-s": "select",
@@ -91,7 +91,7 @@ _WITH_VALUE = frozenset(
 
 @dataclass(frozen=True)
 class NonBuilding:
-    """A dbt command that materialises nothing: a test, docs, a compilation and so on.
+    """A dbt command that materialises nothing: docs, a compilation, a test of which it cannot be told what it tests.
 
     Args:
         text: The command line.
@@ -118,6 +118,16 @@ class Uncertain:
     reason: str
 
 
+def doubtful(command: DbtCommand, reason: str) -> Uncertain | NonBuilding:
+    """Return a command of which it cannot be told what it runs; a test builds nothing all the same.
+
+    Args:
+        command: The command.
+        reason: Why.
+    """
+    return Uncertain(str(command), reason) if command.builds else NonBuilding(str(command))
+
+
 def written(words: Sequence[Word]) -> str:
     """The words as a command line."""
     return " ".join(word.text if word.is_dynamic else shlex.quote(word.text) for word in words)
@@ -130,22 +140,22 @@ def read_arguments(words: Sequence[Word]) -> DbtCommand | NonBuilding | Uncertai
         words: The words.
 
     Returns:
-        The command, if it builds something and no template or variable can change what.
+        The command, if it builds or tests something and no template or variable can change what.
     """
     text = written([Word("dbt"), *words])
     reading = _Reading()
     reason = reading.read(words)
-    if reading.command and reading.command not in _BUILDING and reading.command != "retry":
+    if reading.command and reading.command not in _RUN and reading.command != "retry":
         return NonBuilding(text)
     if not reason:
         reason = reading.why_not()
     if reason:
-        return Uncertain(text, reason)
+        return NonBuilding(text) if reading.command == "test" else Uncertain(text, reason)
     if not reading.command:
         return NonBuilding(text)
     found = reading.selection
     return DbtCommand(
-        cast("BuildingCommand", reading.command),
+        cast("RunCommand", reading.command),
         select=" ".join(found["select"]),
         exclude=" ".join(found["exclude"]),
         flags=tuple(reading.flags),

@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias, get_args
 from dagster_airlift_dbt.errors import DbtSelectionError
 from dagster_airlift_dbt.spec import IndirectSelection
 
-BuildingCommand: TypeAlias = Literal["build", "run", "seed", "snapshot"]
-"""The dbt commands that materialise something."""
+RunCommand: TypeAlias = Literal["build", "run", "seed", "snapshot", "test"]
+"""The dbt commands that Dagster can run for a task: they materialise something, or test it."""
 
 # What selects has a field of its own, so that nothing is selected that we do not see.
 _FIELDS = {
@@ -37,7 +37,7 @@ class DbtCommand:
     `DbtCommand("run", select="staging", exclude="tag:slow", flags=("--target", "prod"))`.
 
     Args:
-        command: `build`, `run`, `seed` or `snapshot`; `dbt test` builds nothing and maps to no asset.
+        command: `build`, `run`, `seed`, `snapshot`, or `test`, which builds nothing.
         select: What follows `--select`: a space is a union, a comma an intersection. By default what dbt takes
             then: everything, or the selector of `selectors.yml` that says `default: true`.
         exclude: What follows `--exclude`. Nothing by default.
@@ -45,16 +45,16 @@ class DbtCommand:
             the task is migrated.
         selector: What follows `--selector`, instead of `select` and `exclude`.
         indirect_selection: What follows `--indirect-selection`, or what the project sets it to.
-        resource_types: What follows `--resource-type`, for `build` only.
-        exclude_resource_types: What follows `--exclude-resource-type`, for `build` only.
+        resource_types: What follows `--resource-type`, for `build` and `test` only.
+        exclude_resource_types: What follows `--exclude-resource-type`, for the same.
         project: The name of the dbt project that it runs in, where there are several and the selection fits in
             more than one.
 
     Raises:
-        DbtSelectionError: The command is none of the four, or a flag selects and so belongs into a field.
+        DbtSelectionError: The command is none of the five, or a flag selects and so belongs into a field.
     """
 
-    command: BuildingCommand
+    command: RunCommand
     select: str = ""
     exclude: str = ""
     flags: tuple[str, ...] = ()
@@ -65,11 +65,16 @@ class DbtCommand:
     project: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what builds nothing, and a selection where none is looked for."""
-        if self.command not in get_args(BuildingCommand):
+        """Refuse what neither builds nor tests, and a selection where none is looked for."""
+        if self.command not in get_args(RunCommand):
             raise DbtSelectionError(
-                f"`dbt {self.command}` materialises nothing that can be mapped. "
-                f"The commands that do are {', '.join(get_args(BuildingCommand))}."
+                f"`dbt {self.command}` materialises nothing that can be mapped, and tests nothing. "
+                f"The commands that do are {', '.join(get_args(RunCommand))}."
+            )
+        if isinstance(self.flags, str):
+            raise DbtSelectionError(
+                f"flags={self.flags!r} is a text, and would be taken letter by letter. "
+                f"Give its words: flags={tuple(self.flags.split())!r}."
             )
         for flag in self.flags:
             name = flag.partition("=")[0]
@@ -78,6 +83,17 @@ class DbtCommand:
                     f"{flag!r} in the flags of `dbt {self.command}` selects what is built. "
                     f"Give it as `{_FIELDS[name]}=` instead."
                 )
+
+    @property
+    def builds(self) -> bool:
+        """Whether it materialises something; a test does not."""
+        return self.command != "test"
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """The selection, as dbt takes it."""
+        given = {"--select": self.select, "--exclude": self.exclude, "--selector": self.selector}
+        return tuple(word for flag, value in given.items() if value for word in (flag, value))
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -94,6 +110,4 @@ class DbtCommand:
 
     def __str__(self) -> str:
         """The command line, as dbt would take it."""
-        selection = {"--select": self.select, "--exclude": self.exclude, "--selector": self.selector}
-        words = [word for flag, value in selection.items() if value for word in (flag, value)]
-        return " ".join(["dbt", self.command, *words, *self.options, *self.flags])
+        return " ".join(["dbt", self.command, *self.selection, *self.options, *self.flags])

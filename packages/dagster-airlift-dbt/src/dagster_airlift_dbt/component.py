@@ -11,7 +11,10 @@ from dagster.components import scaffold_with
 
 from dagster_airlift_core import AirflowInstance, build_defs_from_airflow_instance
 from dagster_airlift_core.component_auth import ResolvedAirflowAuth
-from dagster_airlift_core.component_fields import ResolvedAirflowFilter
+from dagster_airlift_core.component_fields import ResolvedAirflowFilter, ResolvedHttpOptions
+from dagster_airlift_core.http_options import DEFAULT_OPTIONS
+from dagster_airlift_core.naming import nearest
+from dagster_airlift_core.partitions import PartitionSource
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.component_scaffolding import DbtOnAirflowScaffolder
 from dagster_airlift_dbt.dbt_on_airflow import DbtOnAirflow
@@ -22,7 +25,8 @@ from dagster_airlift_dbt.log_results import DbtTaskLogs
 from dagster_airlift_dbt.migrated import with_migrated
 from dagster_airlift_dbt.parsing import parse_dbt
 from dagster_airlift_dbt.store_results import DbtResultStore
-from dagster_airlift_dbt.xcom_results import CosmosWatcher, DbtResultXCom
+from dagster_airlift_dbt.watcher_results import CosmosWatcher
+from dagster_airlift_dbt.xcom_results import DbtResultXCom
 
 WrittenCommands: TypeAlias = str | Sequence[str] | None
 """The dbt command lines of a task; None for one that is not dbt."""
@@ -74,6 +78,11 @@ class DbtOnAirflowComponent(Component, Resolvable):
         sensor_minimum_interval_seconds: Seconds between two looks at Airflow.
         default_sensor_status: Whether the sensor runs before anyone has switched it on.
         task_assets: Whether each task is an asset as well.
+        http: How HTTP gets there: certificates, proxy, headers, connections.
+        partition_source: Which moment of a DAG run names the partition of partitioned assets.
+        mapped_tasks: Whether a dynamically mapped task is told of once, or each of its instances.
+        trigger_dags: Ids of the DAGs whose assets can be materialized from Dagster, by a run of the DAG.
+        run_timeline: Whether each DAG is a job as well, and each DAG run that ended a run of it.
     """
 
     auth: ResolvedAirflowAuth
@@ -90,6 +99,11 @@ class DbtOnAirflowComponent(Component, Resolvable):
     sensor_minimum_interval_seconds: int = 30
     default_sensor_status: Literal["RUNNING", "STOPPED"] = "RUNNING"
     task_assets: bool = False
+    http: ResolvedHttpOptions = DEFAULT_OPTIONS
+    partition_source: PartitionSource = "data_interval_start"
+    mapped_tasks: Literal["once", "each"] = "once"
+    trigger_dags: Sequence[str] = ()
+    run_timeline: bool = False
 
     def build_defs(self, context: ComponentLoadContext) -> Definitions:
         """Return the definitions.
@@ -97,7 +111,7 @@ class DbtOnAirflowComponent(Component, Resolvable):
         Args:
             context: Where the component stands; paths begin there.
         """
-        airflow = AirflowInstance(self.auth, self.name)
+        airflow = AirflowInstance(self.auth, self.name, http=self.http)
         dbt = self.dbt_on(airflow, context.path)
         return build_defs_from_airflow_instance(
             airflow_instance=airflow,
@@ -107,6 +121,10 @@ class DbtOnAirflowComponent(Component, Resolvable):
             default_sensor_status=DefaultSensorStatus(self.default_sensor_status),
             retrieval_filter=self.filter,
             task_assets=self.task_assets,
+            partition_source=self.partition_source,
+            mapped_tasks=self.mapped_tasks,
+            trigger_dags=self.trigger_dags,
+            run_timeline=self.run_timeline,
         )
 
     def dbt_on(self, airflow: AirflowInstance, folder: Path) -> DbtOnAirflow:
@@ -117,7 +135,7 @@ class DbtOnAirflowComponent(Component, Resolvable):
             folder: Where paths begin.
 
         Raises:
-            DbtSelectionError: What a task runs is no dbt command that builds something.
+            DbtSelectionError: What a task runs is no dbt command that builds or tests something.
         """
         manifests = [self.manifest] if isinstance(self.manifest, str) else self.manifest
         dbt = DbtOnAirflow(
@@ -137,6 +155,10 @@ class DbtOnAirflowComponent(Component, Resolvable):
 
 def _source(name: str, folder: Path) -> ResultSource:
     own = _SOURCES.get(name)
+    if own is None and name.isalpha() and (near := nearest(name, sorted(_SOURCES))):
+        raise DbtSelectionError(
+            f"results names {name!r}, which is none of {', '.join(_SOURCES)}.{near} A folder of that name is ./{name}."
+        )
     return own() if own else DbtResultStore(_located(name, folder))
 
 
@@ -161,7 +183,7 @@ def _commands(written: WrittenCommands, task: str) -> Sequence[DbtCommand] | Non
     commands = [each for each in parsed if isinstance(each, DbtCommand)]
     if not commands or len(commands) != len(parsed):
         raise DbtSelectionError(
-            f"{task} is said to run {written!r}, which is not only dbt commands that build something. "
+            f"{task} is said to run {written!r}, which is not only dbt commands that build or test something. "
             "Write them as on a command line, such as `dbt run --select staging`, or null for what is not dbt."
         )
     return commands

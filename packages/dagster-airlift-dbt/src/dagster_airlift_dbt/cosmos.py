@@ -45,6 +45,11 @@ def is_producer(class_name: str) -> bool:
     return "Producer" in class_name
 
 
+def watches(class_name: str) -> bool:
+    """Whether a class watches the one that runs dbt."""
+    return "Watcher" in class_name and not is_producer(class_name)
+
+
 def other(kind: str) -> tuple[ParsedDbt, ...]:
     """The command of a task that builds nothing; none where its class is not known."""
     return (NonBuilding(f"dbt {kind}"),) if kind else ()

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, get_args
+from typing import TYPE_CHECKING, Self
 
 from dagster import AssetKey, AssetsDefinition, Definitions
 
 from dagster_airlift_core import AirflowFilter, AirflowInstance, TaskHandle
 from dagster_airlift_core.filters import EVERYTHING
-from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.model import TaskInstance
 from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt import resolved
 from dagster_airlift_dbt.checks import DbtChecks
-from dagster_airlift_dbt.discovered import Discovered
+from dagster_airlift_dbt.discovered import NOBODY_ASKED, Discovered
 from dagster_airlift_dbt.discovery import Discovery
-from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError
+from dagster_airlift_dbt.errors import DbtMigrationError
 from dagster_airlift_dbt.explicit import ExplicitTasks, Tasks
 from dagster_airlift_dbt.found import ResultSource
+from dagster_airlift_dbt.given import check_choices, check_given
 from dagster_airlift_dbt.index import DbtIndex
+from dagster_airlift_dbt.last_resolved import LastResolved
+from dagster_airlift_dbt.last_runs import LastRuns, RanLast, Seen, seen_by
+from dagster_airlift_dbt.log_results import DbtTaskLogs
 from dagster_airlift_dbt.manifest import ManifestSource
-from dagster_airlift_dbt.migrating import command_to_migrate, refuse_two_owners
-from dagster_airlift_dbt.preflight import Preflight, RanLast, preflight_of
+from dagster_airlift_dbt.migrating import commands_to_migrate, refuse_two_owners
+from dagster_airlift_dbt.preflight import Preflight, preflight_of
 from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.projects import DbtProjects, TaskCommand, handles_of, mapped_spec, specs_of
 from dagster_airlift_dbt.reading import ProjectReader, manifests_at
@@ -38,8 +40,6 @@ from dagster_airlift_dbt.task_results import Checks, DbtTaskResults
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtProject
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,12 @@ class DbtOnAirflow:
     _discovered: dict[Discovery, Discovered] = field(
         default_factory=dict[Discovery, Discovered], repr=False, compare=False
     )
+    _last: LastResolved = field(default_factory=LastResolved, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse a detail or checks that there are not, and what names no task at all."""
-        if self.detail not in get_args(Detail):
-            raise DbtManifestError(f"The detail {self.detail!r} is not among {', '.join(get_args(Detail))}.")
-        if self.checks not in get_args(Checks):
-            raise DbtManifestError(f"{self.checks!r} is not among the checks {', '.join(get_args(Checks))}.")
+        """Refuse what is of another type, a detail or checks that there are not, and what names no task at all."""
+        check_given(self.manifest, self.tasks, self.airflow, self.retrieval_filter, self.results)
+        check_choices(self.detail, self.checks)
         if not self.tasks and self.airflow is None:
             raise DbtMigrationError(
                 "Nothing says which tasks run dbt. Give `airflow=`, to find it out, or `tasks=`, to say it."
@@ -109,8 +108,8 @@ class DbtOnAirflow:
         Airflow goes on running the task until its migration state says `migrated: true`. This needs
         dagster-dbt: `pip install dagster-airlift-dbt[migrate]`.
 
-        A task that was found out and cannot be migrated is told in a warning, and stays as it is; one of
-        `tasks` is refused.
+        Of a task that only tests, the asset that stands for it becomes executable: its run evaluates the checks. A task
+        that was found out and cannot be migrated is told in a warning, and stays as it is; one of `tasks` is refused.
 
         Args:
             dag_id: The DAG.
@@ -143,7 +142,8 @@ class DbtOnAirflow:
         commands = tasks.commands
         specs = specs_of(commands)
         handles = handles_of(commands)
-        executable = [self._executable(each) for each in self._to_migrate(tasks)]
+        migrated = commands_to_migrate(tasks, self._projects, self._explicit)
+        executable = [self._executable(each) for each in migrated]
         refuse_two_owners(executable)
         run_by_dagster = {key for assets in executable for key in assets.keys}
         return Definitions(
@@ -154,11 +154,14 @@ class DbtOnAirflow:
                     if key not in run_by_dagster
                 ),
                 *(
-                    assets.map_asset_specs(lambda spec: mapped_spec(spec, handles[spec.key]))
-                    for assets in executable
+                    assets.map_asset_specs(
+                        # What stands for a task that tests is of that task alone.
+                        lambda spec, task=task: mapped_spec(spec, handles.get(spec.key, [task.handle]))
+                    )
+                    for task, assets in zip(migrated, executable, strict=True)
                 ),
             ],
-            asset_checks=self._results_of(tasks).declared_checks(executable),
+            asset_checks=self._results_of(tasks).declared_checks(executable, migrated),
         )
 
     def events_of(
@@ -206,12 +209,13 @@ class DbtOnAirflow:
     def preflight(self, dag_id: str, task_id: str, *, last: RanLast | None = None) -> Preflight:
         """Compare what Dagster would run in the place of a task with what Airflow ran last.
 
-        What Airflow ran is told by its rendered command, resolved on the manifest; `last` may know better.
+        What Airflow ran is told by dbt's own results of the last runs, all taken together: from `results`, or else from
+        the logs of the task. Where there are none, by its rendered command, resolved on the manifest.
 
         Args:
             dag_id: The DAG.
             task_id: The task.
-            last: Knows what the task really ran.
+            last: Knows better what the task really ran.
 
         Returns:
             Both, and what differs; printed, it is a text.
@@ -224,16 +228,28 @@ class DbtOnAirflow:
         tasks = self._resolved()
         ran = self._discover().by_handle.get(handle)
         told = resolved.found(tasks.projects, ran) if ran and ran.run_id else None
-        return preflight_of(handle, tasks.of(handle), told, last)
+        planned = tasks.of(handle)
+        seen = Seen()
+        if last:
+            seen = seen_by(last, handle)
+        elif self.airflow:
+            results = replace(self._results_of(tasks), sources=self.results or (DbtTaskLogs(),))
+            seen = LastRuns(self.airflow, results).seen_of(handle, told or planned)
+        return preflight_of(handle, planned, told, seen)
 
     @property
     def testing_tasks(self) -> Collection[TaskHandle]:
         """The tasks that run dbt and build nothing, which the core asks about as well."""
         return self._task_results.testing_tasks
 
+    @property
+    def unreached_tasks(self) -> Collection[TaskHandle]:
+        """The tasks that run dbt: the core asks about them too when Airflow skipped or did not get to one."""
+        return self._task_results.unreached_tasks
+
     @cached_property
     def _task_results(self) -> DbtTaskResults:
-        return self._results_of(self._resolved())
+        return self._results_of(self._last.tasks or self._resolved())
 
     def _results_of(self, tasks: resolved.ResolvedTasks) -> DbtTaskResults:
         checks = [DbtChecks(each, self.translator) for each in tasks.projects.projects]
@@ -241,18 +257,20 @@ class DbtOnAirflow:
         return DbtTaskResults(self.results, checks, tasks.commands, testing, self.checks, self.compiled_sql)
 
     def _resolved(self) -> resolved.ResolvedTasks:
-        projects = DbtProjects([self._assets(reader.read()) for reader in self._readers])
-        explicit = self._explicit
+        contents = tuple(reader.read() for reader in self._readers)
         discovered = self._discover()
+        return self._last.get((*contents, discovered), lambda: self._resolve(contents, discovered))
+
+    def _resolve(self, contents: Collection[DbtProjectContent], found: Discovered) -> resolved.ResolvedTasks:
+        projects = DbtProjects([self._assets(content) for content in contents])
+        explicit = self._explicit
         tasks = [resolved.given(projects, handle, each) for handle, each in explicit.commands.items()]
-        tasks += [
-            resolved.found(projects, task) for task in discovered.tasks if not explicit.decides(task.handle)
-        ]
-        return resolved.ResolvedTasks(projects, tuple(tasks), discovered.problems)
+        tasks += [resolved.found(projects, task) for task in found.tasks if not explicit.decides(task.handle)]
+        return resolved.ResolvedTasks(projects, tuple(tasks), found.problems)
 
     def _discover(self) -> Discovered:
         if self.airflow is None:
-            return Discovered("")
+            return NOBODY_ASKED
         path = Path(self.state_path) if self.state_path else None
         discovery = Discovery(self.airflow, self.retrieval_filter or EVERYTHING, path)
         if discovery not in self._discovered:
@@ -271,21 +289,9 @@ class DbtOnAirflow:
     def _assets(self, project: DbtProjectContent) -> DbtAssets:
         return DbtAssets(project, specs_by(self.translator, project))
 
-    def _to_migrate(self, tasks: resolved.ResolvedTasks) -> list[TaskCommand]:
-        found: list[TaskCommand] = []
-        for handle in self._projects:
-            try:
-                found.append(command_to_migrate(handle, tasks.of(handle)))
-            except DbtMigrationError as error:
-                if self._explicit.decides(handle):
-                    raise
-                _log.warning("%s", error)
-        return found
-
     def _executable(self, task: TaskCommand) -> AssetsDefinition:
         # dagster-dbt is an extra.
         from dagster_airlift_dbt.execution import Execution  # noqa: PLC0415
 
-        name = f"{dagster_name(task.handle.dag_id)}__{dagster_name(task.handle.task_id)}"
         execution = Execution(task.assets, self.translator)
-        return execution.executable_assets(name, task.command, self._projects[task.handle])
+        return execution.executable(task, self.airflow, self._projects[task.handle])

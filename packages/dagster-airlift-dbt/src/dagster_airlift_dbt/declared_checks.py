@@ -13,7 +13,10 @@ from dagster_airlift_dbt.projects import TaskCommand
 
 
 def declared_checks(
-    projects: Sequence[DbtChecks], commands: Sequence[TaskCommand], others: Collection[AssetCheckKey]
+    projects: Sequence[DbtChecks],
+    commands: Sequence[TaskCommand],
+    others: Collection[AssetCheckKey],
+    only: Collection[AssetCheckKey] | None = None,
 ) -> list[AssetChecksDefinition]:
     """Declare the tests of what some commands build, one definition for each project.
 
@@ -21,13 +24,16 @@ def declared_checks(
         projects: The checks of each project.
         commands: The commands.
         others: Checks that are declared already: those of what Dagster runs itself.
+        only: No check but these; None for all.
     """
     declared: list[AssetChecksDefinition] = []
     taken = set(others)
     for checks in projects:
         ids = {each for command in commands if command.assets is checks.assets for each in command.ids}
         new: dict[AssetCheckKey, AssetCheckSpec] = {
-            spec.key: spec for spec in checks.specs_for(ids) if spec.key not in taken
+            spec.key: spec
+            for spec in checks.specs_for(ids)
+            if spec.key not in taken and (only is None or spec.key in only)
         }
         taken.update(new)
         if new:

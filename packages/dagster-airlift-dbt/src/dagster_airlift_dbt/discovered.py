@@ -117,3 +117,7 @@ def _command(row: Mapping[str, Any]) -> ParsedDbt:
 
 def _texts(values: Sequence[object]) -> tuple[str, ...]:
     return tuple(str(value) for value in values)
+
+
+NOBODY_ASKED = Discovered("")
+"""What is found out where no Airflow instance is asked."""

@@ -6,13 +6,26 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dagster import AssetCheckSpec, AssetExecutionContext, AssetsDefinition, AssetSpec, multi_asset
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetObservation,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    multi_asset,
+)
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject
 
+from dagster_airlift_core import AirflowInstance
+from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.errors import DbtMigrationError
 from dagster_airlift_dbt.manifest import Manifest
+from dagster_airlift_dbt.migrating import testing_spec
 from dagster_airlift_dbt.nodes import DbtNode
+from dagster_airlift_dbt.projects import TaskCommand
 from dagster_airlift_dbt.selection import DbtAssets
 from dagster_airlift_dbt.specs import ChangeSpec, DbtTranslator, specs_by
 
@@ -60,6 +73,26 @@ class Execution:
     assets: DbtAssets
     translator: DbtTranslator | None
 
+    def executable(
+        self, task: TaskCommand, airflow: AirflowInstance | None, project: DbtProject
+    ) -> AssetsDefinition:
+        """Define what a task runs as something that Dagster can run.
+
+        Args:
+            task: The task, with its command.
+            airflow: The Airflow instance in which it is.
+            project: Where the project lies for Dagster.
+
+        Raises:
+            DbtSelectionError: The selection names nothing that is an asset, or needs more than a manifest.
+            DbtMigrationError: dagster-dbt cannot run what this translator names, or the task only tests and it is not
+                known in which Airflow instance it is.
+        """
+        name = f"{dagster_name(task.handle.dag_id)}__{dagster_name(task.handle.task_id)}"
+        if task.command.builds:
+            return self.executable_assets(name, task.command, project)
+        return self.executable_tests(name, testing_spec(task, airflow), task.command, project)
+
     def executable_assets(self, name: str, command: DbtCommand, project: DbtProject) -> AssetsDefinition:
         """Define the assets of a command as ones that Dagster builds, by the same command line.
 
@@ -81,19 +114,64 @@ class Execution:
         """
         translator = self._for_dagster_dbt()
         assets = DbtAssets(self.assets.project, specs_by(translator, self.assets.project))
+        manifest = self.assets.project.manifest or {}
         ids = assets.ids_of(command)
+        specs, checks = list(assets.specs(ids).values()), _checks(assets, translator, ids)
 
         @multi_asset(
             name=name,
-            specs=list(assets.specs(ids).values()),
-            check_specs=_checks(assets, translator, ids),
+            specs=specs,
+            check_specs=checks,
             can_subset=True,
             allow_arbitrary_check_specs=True,
             op_tags=_selection_tags(command),
         )
         def run_dbt(context: AssetExecutionContext) -> Iterator[object]:
             dbt = DbtCliResource(project_dir=project)
-            yield from dbt.cli([command.command, *command.options, *command.flags], context=context).stream()
+            words = [command.command, *command.options, *command.flags]
+            if not _lacks_checks_of_sources_alone(context, specs, checks):
+                yield from dbt.cli(words, context=context).stream()
+                return
+            words += command.selection
+            told = dbt.cli(words, manifest=manifest, dagster_dbt_translator=translator)
+            for event in told.stream_raw_events():
+                yield from event.to_default_asset_events(manifest, translator, context, told.target_path)
+
+        return run_dbt
+
+    def executable_tests(
+        self, name: str, spec: AssetSpec, command: DbtCommand, project: DbtProject
+    ) -> AssetsDefinition:
+        """Define the asset that stands for a task that tests, so that Dagster runs its tests by the same command line.
+
+        A check is asked for in Dagster with the asset that it is about, and here the tests run without their assets. So
+        the one asset of the task is asked for, and what dbt says of each test is recorded where its check is.
+
+        Args:
+            name: Of the definition.
+            spec: The asset.
+            command: What the task runs.
+            project: Where the project lies for Dagster.
+
+        Returns:
+            An executable definition of that asset alone.
+
+        Raises:
+            DbtMigrationError: dagster-dbt cannot run what this translator names.
+        """
+        translator = self._for_dagster_dbt()
+        manifest = self.assets.project.manifest or {}
+        words = [command.command, *command.selection, *command.options, *command.flags]
+
+        @multi_asset(name=name, specs=[spec])
+        def run_dbt(context: AssetExecutionContext) -> Iterator[object]:
+            dbt = DbtCliResource(project_dir=project)
+            # Without the context: with it, dagster-dbt tells of no check but those of the assets that are asked for.
+            told = dbt.cli(words, manifest=manifest, dagster_dbt_translator=translator).stream()
+            for event in told:
+                if isinstance(event, AssetCheckEvaluation | AssetObservation):
+                    context.log_event(event)  # pyright: ignore[reportArgumentType] - it takes evaluations too
+            yield MaterializeResult(asset_key=spec.key)
 
         return run_dbt
 
@@ -108,6 +186,20 @@ class Execution:
             f"dagster-dbt cannot run what {type(self.translator).__name__} names: it is no DagsterDbtTranslator. "
             "Derive it from that class, or give a function of a resource and its spec."
         )
+
+
+def _lacks_checks_of_sources_alone(
+    context: AssetExecutionContext, specs: Collection[AssetSpec], checks: Collection[AssetCheckSpec]
+) -> bool:
+    """Whether all assets are asked for, and all checks but some of what is only read.
+
+    So does Airflow ask: for the assets, which brings the checks of these. To dagster-dbt that is a part, of which it
+    would name the resources, and so run tests that the words of the command leave out.
+    """
+    asked = context.selected_asset_keys
+    lacking = {check.key for check in checks} - context.selected_asset_check_keys
+    is_whole = {spec.key for spec in specs} == asked
+    return is_whole and bool(lacking) and not any(key.asset_key in asked for key in lacking)
 
 
 def _checks(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from dagster_airlift_core.model import RenderedValue
-from dagster_airlift_dbt.arguments import NonBuilding, Uncertain
+from dagster_airlift_dbt.arguments import NonBuilding, Uncertain, doubtful
 from dagster_airlift_dbt.parsing import ParsedDbt
 
 Fields: TypeAlias = Mapping[str, RenderedValue]
@@ -65,5 +65,5 @@ def unmasked(parsed: ParsedDbt) -> ParsedDbt:
         return parsed
     deciding = (parsed.select, parsed.exclude, parsed.selector)
     if any(MASK in each for each in (*deciding, *parsed.resource_types, *parsed.exclude_resource_types)):
-        return Uncertain(str(parsed), "Airflow has masked a part of its selection")
+        return doubtful(parsed, "Airflow has masked a part of its selection")
     return parsed

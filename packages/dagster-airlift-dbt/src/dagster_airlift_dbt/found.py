@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from dagster_airlift_core import AirflowInstance
 from dagster_airlift_core.model import TaskInstance
@@ -28,6 +28,7 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class ResultSource(Protocol):
     """A place where results of dbt may lie."""
 
@@ -40,6 +41,29 @@ class ResultSource(Protocol):
             airflow: The Airflow instance.
             instance: The try; one of the copies of a dynamically mapped task.
             projects: What the manifests know; nothing else is taken from a text that any task can write.
+
+        Returns:
+            What there is, often nothing.
+
+        Raises:
+            AirliftError: It cannot be told now.
+        """
+        ...
+
+
+@runtime_checkable
+class WatchedResults(Protocol):
+    """A place in which one task tells of what others watch, and which these may not have seen."""
+
+    def results_of_watched(
+        self, airflow: AirflowInstance, instance: TaskInstance, unique_ids: Collection[str]
+    ) -> Found:
+        """Look for what was told of the resources that a task watches.
+
+        Args:
+            airflow: The Airflow instance.
+            instance: The try of the task that watches; or the task, where Airflow did not get to it.
+            unique_ids: What it watches.
 
         Returns:
             What there is, often nothing.

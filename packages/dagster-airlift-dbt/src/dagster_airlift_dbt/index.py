@@ -27,6 +27,10 @@ class DbtIndex:
     projects: Collection[DbtAssets]
     commands: Collection[TaskCommand]
 
+    def __repr__(self) -> str:
+        """Say how much it knows; all of it would be the manifests."""
+        return f"DbtIndex of {len(self.assets)} assets, {len(self.run)} of them run by {len(self._by_task)} tasks"
+
     def ids_of(self, handle: TaskHandle) -> frozenset[str]:
         """The unique ids of all that a task runs, tests among them; none for a task that runs nothing known.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dagster_airlift_dbt.found import Found
+from dagster_airlift_dbt.log_reasons import read_reasons
 from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.run_results import NodeResult, RunResults
 
@@ -68,8 +69,9 @@ def read_text_log(lines: Iterable[str], projects: Sequence[DbtProjectContent]) -
     names = _Names.of(projects)
     results: dict[str, NodeResult] = {}
     notes: dict[str, None] = {}
-    for line in lines:
-        found = _LINE.search(_COLOUR.sub("", line))
+    plain = [_COLOUR.sub("", line) for line in lines]
+    for line in plain:
+        found = _LINE.search(line)
         if found is None:
             continue
         what = _DUE.sub("", found["what"]).rstrip(" .")
@@ -81,7 +83,10 @@ def read_text_log(lines: Iterable[str], projects: Sequence[DbtProjectContent]) -
             notes[f"{what!r} in the log may be any of {', '.join(sorted(meant))}"] = None
         elif "." in what.split()[-1] or (" " not in what and "::" not in what):  # no unit test, no exposure
             notes[f"{what!r} in the log is nothing in the manifest"] = None
-    run = RunResults(None, tuple(results.values()), is_evident=True)
+    nodes = [node for project in projects for name in results if (node := project.graph.nodes.get(name))]
+    reasons = read_reasons(plain, nodes) if results else {}
+    told = (replace(each, message=reasons.get(each.unique_id)) for each in results.values())
+    run = RunResults(None, tuple(told), is_evident=True)
     return Found((run,) if results else (), tuple(notes))
 
 

@@ -8,12 +8,19 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
-from dagster_airlift_dbt.arguments import DBT_COMMANDS, NonBuilding, Uncertain, read_arguments, written
+from dagster_airlift_dbt.arguments import (
+    DBT_COMMANDS,
+    NonBuilding,
+    Uncertain,
+    doubtful,
+    read_arguments,
+    written,
+)
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.shell import SimpleCommand, Word, has_template, simple_commands
 
 ParsedDbt: TypeAlias = DbtCommand | NonBuilding | Uncertain
-"""A dbt command that was found: what it builds is known, it builds nothing, or what it builds cannot be told."""
+"""A dbt command that was found: what it runs is known, it builds nothing, or what it builds cannot be told."""
 
 _DBT = frozenset({"dbt", "dbtf", "dbt-ol"})
 _DBT_IN_A_VARIABLE = re.compile(r"\$\{?\w*DBT\w*\}?|\{\{.*dbt.*\}\}", re.IGNORECASE | re.DOTALL)
@@ -71,7 +78,7 @@ def _in_arguments(arguments: Sequence[str]) -> Iterator[ParsedDbt]:
 def _in_command(command: SimpleCommand, depth: int) -> Iterator[ParsedDbt]:
     for parsed in _in_words(_without_runners(command.words), depth):
         if command.condition and isinstance(parsed, DbtCommand):
-            yield Uncertain(str(parsed), command.condition)
+            yield doubtful(parsed, command.condition)
         else:
             yield parsed
 

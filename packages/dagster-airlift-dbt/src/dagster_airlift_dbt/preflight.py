@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass, replace
 
 from dagster_airlift_core import TaskHandle
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_dbt.arguments import NonBuilding
+from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.errors import DbtMigrationError
 from dagster_airlift_dbt.flags import places_of, settings_of
-from dagster_airlift_dbt.migrating import command_to_migrate
+from dagster_airlift_dbt.last_runs import Seen
+from dagster_airlift_dbt.migrating import command_to_migrate, counting
 from dagster_airlift_dbt.projects import TaskCommand
 from dagster_airlift_dbt.resolved import ResolvedTask
 
 _SHOWN = 20
-
-
-class RanLast(Protocol):
-    """Knows what a task really ran in its last run, better than its command tells: dbt's results of it."""
-
-    def ids_of(self, handle: TaskHandle) -> Collection[str] | None:
-        """Return the unique ids of what a task ran last.
-
-        Args:
-            handle: The task.
-
-        Returns:
-            The ids, tests among them; None where nothing is known, so that its command counts.
-        """
-        ...
+_IN_RESULTS = ("model.", "seed.", "snapshot.", "test.")
 
 
 @dataclass(frozen=True)
@@ -59,10 +47,11 @@ class Preflight:
         task_id: The task.
         dagster: What Dagster would run; None where it can run nothing.
         airflow: What Airflow ran last; None where that is not known.
-        run_id: The DAG run in which it did.
+        run_id: The DAG run in which it ran the command that Airflow tells of.
         differences: What differs.
         unknown: What cannot be told, so that there may be more differences.
         notes: What is to be known.
+        seen_in: The DAG runs whose results of dbt say what Airflow ran, the newest first; none where its command says it.
     """
 
     dag_id: str
@@ -73,6 +62,7 @@ class Preflight:
     differences: tuple[str, ...]
     unknown: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    seen_in: tuple[str, ...] = ()
 
     @property
     def is_same(self) -> bool:
@@ -98,7 +88,7 @@ class Preflight:
             2: "It cannot be told.",
         }
         lines = [f"{self.dag_id}.{self.task_id}: {verdict[self.exit_code]}"]
-        lines += _described(f"Airflow ran{f' in {self.run_id}' if self.run_id else ''}", self.airflow)
+        lines += _described(self._what_airflow_ran, self.airflow)
         lines += _described("Dagster would run", self.dagster)
         parts = {"Differences": self.differences, "Not known": self.unknown, "Notes": self.notes}
         lines += [
@@ -110,9 +100,15 @@ class Preflight:
         """Return the text."""
         return self.to_text()
 
+    @property
+    def _what_airflow_ran(self) -> str:
+        if self.seen_in:
+            return f"Airflow ran, by dbt's own results of {', '.join(self.seen_in)}"
+        return f"Airflow ran in {self.run_id}" if self.run_id else "Airflow ran"
+
 
 def preflight_of(
-    handle: TaskHandle, planned: ResolvedTask | None, ran: ResolvedTask | None, last: RanLast | None = None
+    handle: TaskHandle, planned: ResolvedTask | None, ran: ResolvedTask | None, seen: Seen
 ) -> Preflight:
     """Compare what Dagster would run with what Airflow ran.
 
@@ -120,7 +116,7 @@ def preflight_of(
         handle: The task.
         planned: What is known of it, by which Dagster would run it.
         ran: What it ran last, as Airflow tells.
-        last: Knows better what it ran last.
+        seen: What dbt's results say that it ran.
     """
     unknown: list[str] = []
     command: TaskCommand | None = None
@@ -128,31 +124,37 @@ def preflight_of(
         command = command_to_migrate(handle, planned)
     except DbtMigrationError as error:
         unknown.append(str(error))
-    ids = last.ids_of(handle) if last else None
-    if ran is None and ids is None:
+    if ran is None and seen.ids is None:
         unknown.append("What Airflow ran last is not known.")
-    elif ran and ids is None:
+    elif ran and seen.ids is None:
         unknown += ran.warnings
-    dagster = _run_of([command], None) if command else None
-    airflow = _run_of(ran.commands, ids) if ran else None
-    if airflow is None and ids is not None:
-        airflow = RunOfDbt((), tuple(sorted(ids)), (), {})
+    dagster = _run_of([command]) if command else None
+    airflow = _airflow_run(planned, ran, seen)
     return Preflight(
         dag_id=handle.dag_id,
         task_id=handle.task_id,
         dagster=dagster,
         airflow=airflow,
         run_id=ran.run_id if ran else "",
-        differences=tuple(_differences(dagster, airflow, ran)) if dagster and airflow else (),
+        differences=tuple(_differences(dagster, airflow, ran, seen)) if dagster and airflow else (),
         unknown=tuple(dict.fromkeys(unknown)),
-        notes=tuple(_notes(ran)),
+        notes=(*_notes(ran), *seen.notes),
+        seen_in=seen.run_ids,
     )
 
 
-def _run_of(commands: Collection[TaskCommand], ids: Collection[str] | None) -> RunOfDbt:
+def _airflow_run(planned: ResolvedTask | None, ran: ResolvedTask | None, seen: Seen) -> RunOfDbt | None:
+    if seen.ids is None:
+        return _run_of(counting(ran.commands)) if ran else None
+    known = ran or planned
+    told = _run_of(known.commands if known else (), seen.ids)
+    return told if ran else replace(told, commands=(), settings={})
+
+
+def _run_of(commands: Collection[TaskCommand], ids: Collection[str] | None = None) -> RunOfDbt:
     run = frozenset(ids) if ids is not None else frozenset[str]().union(*(each.ids for each in commands))
-    models = {each for each in run if any(_is_asset(command, each) for command in commands)}
-    flags = [flag for each in commands for flag in each.command.flags]
+    models = {each for each in run if any(command.assets.is_asset(each) for command in commands)}
+    flags = [flag for each in counting(commands) for flag in each.command.flags]
     return RunOfDbt(
         commands=tuple(str(each.command) for each in commands),
         models=tuple(sorted(models)),
@@ -161,12 +163,12 @@ def _run_of(commands: Collection[TaskCommand], ids: Collection[str] | None) -> R
     )
 
 
-def _is_asset(command: TaskCommand, unique_id: str) -> bool:
-    return command.assets.is_asset(unique_id)
-
-
-def _differences(dagster: RunOfDbt, airflow: RunOfDbt, ran: ResolvedTask | None) -> Iterator[str]:
+def _differences(dagster: RunOfDbt, airflow: RunOfDbt, ran: ResolvedTask | None, seen: Seen) -> Iterator[str]:
     ours, theirs = ({*each.models, *each.others} for each in (dagster, airflow))
+    if seen.ids is not None:
+        # Of ephemeral models, unit tests, saved queries and the like there is not in all results something.
+        ours = {*dagster.models, *(each for each in dagster.others if each.startswith("test."))}
+        theirs = {each for each in theirs if each.startswith(_IN_RESULTS)}
     if ours - theirs:
         yield f"Only Dagster would run {_names(ours - theirs)}."
     if theirs - ours:
@@ -175,9 +177,12 @@ def _differences(dagster: RunOfDbt, airflow: RunOfDbt, ran: ResolvedTask | None)
         one, other = dagster.settings.get(flag), airflow.settings.get(flag)
         if one != other and flag not in places_of([flag]):
             yield f"{flag}: Dagster would have {_shown(one)}, Airflow had {_shown(other)}."
+    counted = {each.command for each in counting(ran.commands)} if ran else set[DbtCommand]()
     for each in ran.parsed if ran else ():
         if isinstance(each, NonBuilding) and each.command not in {"", "deps", "debug", "clean", "parse"}:
             yield f"Airflow ran `{each.text}` too, and Dagster would not."
+        if isinstance(each, DbtCommand) and each not in counted:
+            yield f"Airflow ran `{each}` too, and Dagster would not."
 
 
 def _notes(ran: ResolvedTask | None) -> Iterator[str]:
@@ -196,16 +201,16 @@ def _shown(value: str | None) -> str:
 
 
 def _names(ids: Collection[str]) -> str:
-    names = sorted(ids)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return some_of(sorted(ids), _SHOWN)
 
 
 def _described(title: str, run: RunOfDbt | None) -> list[str]:
     if run is None:
         return [f"{title}: not known"]
     commands = [f"  {each}" for each in run.commands]
-    return [f"{title}:", *commands, f"  builds {len(run.models)}: {_names(run.models) or 'nothing'}"]
+    tests = [each for each in run.others if each.startswith("test.")]
+    tested = [f"  tests {len(tests)}: {_names(tests)}"] if tests else []
+    return [f"{title}:", *commands, f"  builds {len(run.models)}: {_names(run.models) or 'nothing'}", *tested]
 
 
 def _listed(entries: Collection[str]) -> list[str]:

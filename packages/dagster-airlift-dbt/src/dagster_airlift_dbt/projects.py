@@ -78,11 +78,11 @@ class DbtProjects:
             TaskCommand(handle, command, assets, ids)
             for assets in projects
             if not command.selector or command.selector in assets.graph.selectors
-            if assets.has_assets(ids := assets.resolved(command))
+            if _runs_there(command, assets, ids := assets.resolved(command))
         ]
         if not found:
             raise NothingSelected(
-                f"`{command}` selects nothing that is an asset in any of the dbt projects {_listed(self._names)}."
+                f"`{command}` selects {'nothing that is an asset' if command.builds else 'no test'} in any of the dbt projects {_listed(self._names)}."
             )
         if len(found) > 1:
             several = _listed(each.assets.graph.project for each in found)
@@ -115,6 +115,10 @@ class DbtProjects:
                 f"There are those of {_listed(self._names)}."
             )
         return named
+
+
+def _runs_there(command: DbtCommand, assets: DbtAssets, ids: Collection[str]) -> bool:
+    return assets.has_assets(ids) if command.builds else bool(ids)
 
 
 def specs_of(commands: Collection[TaskCommand]) -> dict[AssetKey, AssetSpec]:

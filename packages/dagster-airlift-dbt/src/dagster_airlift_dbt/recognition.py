@@ -68,8 +68,8 @@ class RecognisedTask:
     notes: tuple[str, ...] = ()
 
     @property
-    def building(self) -> tuple[DbtCommand, ...]:
-        """The commands of which it can be told what they build."""
+    def known(self) -> tuple[DbtCommand, ...]:
+        """The commands of which it can be told what they build or test."""
         return tuple(each for each in self.commands if isinstance(each, DbtCommand))
 
     @property

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.parsing import ParsedDbt
 from dagster_airlift_dbt.recognition import Style
@@ -141,8 +142,7 @@ def _written(parsed: ParsedDbt) -> str:
 
 def _cells(task: ReportedTask) -> tuple[str, ...]:
     names = [unique_id.split(".", 2)[-1] for unique_id in task.models]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    builds = f"{len(names)}: {', '.join(names[:_SHOWN])}{more}" if names else "nothing"
+    builds = f"{len(names)}: {some_of(names, _SHOWN)}" if names else "nothing"
     return f"{task.dag_id}.{task.task_id}", task.style, task.certainty, builds
 
 

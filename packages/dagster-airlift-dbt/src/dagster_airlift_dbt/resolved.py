@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from dagster_airlift_core import TaskHandle
 from dagster_airlift_dbt import cosmos
 from dagster_airlift_dbt.arguments import Uncertain
-from dagster_airlift_dbt.command import BuildingCommand, DbtCommand
+from dagster_airlift_dbt.command import DbtCommand, RunCommand
 from dagster_airlift_dbt.errors import DbtSelectionError, NothingSelected
 from dagster_airlift_dbt.index import DbtIndex
 from dagster_airlift_dbt.parsing import ParsedDbt
@@ -21,7 +21,7 @@ from dagster_airlift_dbt.recognition import NOT_RUN_YET, RecognisedTask, Style
 Certainty: TypeAlias = Literal["given", "certain", "likely", "partly", "unknown"]
 """You said so; it ran just that; its id says so; of some of its commands alone; it cannot be told."""
 
-_COMMANDS: dict[str, BuildingCommand] = {"model": "run", "seed": "seed", "snapshot": "snapshot"}
+_COMMANDS: dict[str, RunCommand] = {"model": "run", "seed": "seed", "snapshot": "snapshot"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ResolvedTask:
         handle: The task.
         style: How it runs dbt.
         parsed: Its dbt commands.
-        commands: Those that build something, each with what it runs.
+        commands: Those that build or test something, each with what it runs.
         certainty: How sure that is.
         warnings: What is to be looked at.
         notes: What is to be known.
@@ -119,18 +119,19 @@ def found(projects: DbtProjects, task: RecognisedTask) -> ResolvedTask:
     commands: list[TaskCommand] = []
     warnings = [_doubt(each) for each in task.uncertain]
     failures: list[DbtSelectionError] = []
-    for command in task.building:
+    for command in task.known:
         try:
             commands.append(projects.resolve(task.handle, command))
         except DbtSelectionError as error:
-            failures.append(error)
+            # A test that finds nothing to do builds nothing, like any other.
+            failures += [error] if command.builds else []
     misses = [error for error in failures if not isinstance(error, NothingSelected)]
     return ResolvedTask(
         handle=task.handle,
         style=task.style,
         parsed=task.commands,
         commands=tuple(commands),
-        certainty=_certainty(bool(commands), bool(task.uncertain or misses)),
+        certainty=_certainty(any(each.command.builds for each in commands), bool(task.uncertain or misses)),
         warnings=(*warnings, *map(str, failures)),
         notes=task.notes,
         run_id=task.run_id,

@@ -42,13 +42,19 @@ class DbtEvents:
 
 
 def dbt_events(
-    runs: Sequence[RunResults], checks: DbtChecks, *, with_checks: bool = True, with_sql: bool = False
+    runs: Sequence[RunResults],
+    checks: DbtChecks,
+    *,
+    with_assets: bool = True,
+    with_checks: bool = True,
+    with_sql: bool = False,
 ) -> DbtEvents:
     """Turn what the dbt commands of one task did into events; of a resource the last result counts.
 
     Args:
         runs: The commands, in their order. One that only compiles is passed over, whatever it says.
         checks: The project.
+        with_assets: Whether it is wanted what was built.
         with_checks: Whether results of tests are wanted.
         with_sql: Whether events show compiled SQL.
     """
@@ -63,7 +69,7 @@ def dbt_events(
         for result in run.results:
             last.pop(result.unique_id, None)  # what came last stands last
             last[result.unique_id] = (run, result)
-    translation = _Translation(checks, with_checks, with_sql)
+    translation = _Translation(checks, with_assets, with_checks, with_sql)
     events = [event for run, result in last.values() for event in translation.events(run, result)]
     return DbtEvents(
         tuple(events), frozenset(translation.ids), tuple(dict.fromkeys([*unknown, *translation.unknown]))
@@ -73,6 +79,7 @@ def dbt_events(
 @dataclass(frozen=True)
 class _Translation:
     checks: DbtChecks
+    with_assets: bool
     with_checks: bool
     with_sql: bool
     ids: set[str] = field(default_factory=set[str])
@@ -85,7 +92,8 @@ class _Translation:
                 self.unknown.append(f"{result.unique_id} is not in the manifest")
         elif self.checks.assets.is_asset(node.unique_id):
             self.ids.add(node.unique_id)
-            yield self._built(run, result)
+            if self.with_assets:
+                yield self._built(run, result)
         elif node.resource_type in {"test", _SOURCES} and result.status != SKIPPED:
             yield from self._tested(run, result)
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from dagster import AssetKey, AssetSpec
 
+from dagster_airlift_core.naming import nearest, some_of
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.errors import DbtManifestError, DbtSelectionError, NothingSelected
 from dagster_airlift_dbt.graph import DbtGraph
 from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.specs import SpecOf
+
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,14 @@ class DbtAssets:
             The unique ids of what dbt runs, tests among them.
 
         Raises:
-            DbtSelectionError: The selection names nothing that is an asset, or needs more than a manifest.
+            DbtSelectionError: The selection of a command that builds names nothing that is an asset, or it needs more
+                than a manifest.
         """
         ids = self.resolved(command)
-        if not self.has_assets(ids):
+        if command.builds and not self.has_assets(ids):
             raise NothingSelected(
                 f"`{command}` selects nothing in the manifest of dbt project {self.graph.project!r} that is an "
-                f"asset. Its folders and resources are {_names(self.graph)}."
+                f"asset. Its folders and resources are {_names(self.graph, command.select)}"
             )
         return ids
 
@@ -120,7 +124,8 @@ def one_key(key: AssetKey, first: str, second: str) -> DbtManifestError:
     )
 
 
-def _names(graph: DbtGraph) -> str:
+def _names(graph: DbtGraph, wanted: str) -> str:
     nodes = graph.nodes.values()
     parts = {part for node in nodes if node.resource_type in {"model", "seed"} for part in node.fqn[1:]}
-    return ", ".join(sorted(parts)) or "none"
+    names = sorted(parts)
+    return f"{some_of(names, _SHOWN) or 'none'}.{nearest(wanted, names)}"

@@ -19,12 +19,15 @@ from dagster import (
 )
 
 from dagster_airlift_core import AirflowInstance, TaskHandle
-from dagster_airlift_core.model import SUCCESS, TaskInstance
+from dagster_airlift_core.model import SKIPPED, SUCCESS, UNREACHED, TaskInstance
+from dagster_airlift_core.naming import some_of
 from dagster_airlift_core.results import TaskEvent
 from dagster_airlift_dbt.belonging import why_not_of
 from dagster_airlift_dbt.checks import DbtChecks
+from dagster_airlift_dbt.cosmos import watches
 from dagster_airlift_dbt.declared_checks import declared_checks
-from dagster_airlift_dbt.found import ResultSource
+from dagster_airlift_dbt.found import Found, ResultSource, WatchedResults
+from dagster_airlift_dbt.project import DbtProjectContent
 from dagster_airlift_dbt.projects import TaskCommand
 from dagster_airlift_dbt.result_events import DbtEvents, dbt_events
 from dagster_airlift_dbt.run_results import RunResults
@@ -65,6 +68,14 @@ class DbtTaskResults:
         """The tasks whose tests are told of although no asset is mapped to them."""
         return self.testing if self.sources and self.which != "none" else ()
 
+    @property
+    def unreached_tasks(self) -> Collection[TaskHandle]:
+        """The tasks that may have been told of although Airflow did not run them to their end: all that run dbt.
+
+        Where Airflow tries Cosmos' producer again, that skips itself, and what it told of its first try is still there.
+        """
+        return self._by_task.keys() | set(self.testing_tasks)
+
     def events_of(
         self, airflow: AirflowInstance, instances: Sequence[TaskInstance], keys: Collection[AssetKey]
     ) -> Sequence[TaskEvent] | None:
@@ -78,36 +89,66 @@ class DbtTaskResults:
         Raises:
             AirliftError: A source cannot be read now.
         """
-        told = [self._told(airflow, instance) for instance in instances]
+        told = [self.runs_of(airflow, instance) for instance in instances]
         if all(runs is None for runs in told):
             return None
         runs = [run for each in told for run in each or ()]
-        made = [dbt_events(runs, checks, with_checks=self.which != "none", with_sql=self.with_sql)
-                for checks in self._checks_of(instances[0])]  # fmt: skip
+        # What builds nothing of its own, like a task that tests, or Cosmos' producer, tells of tests alone.
+        is_testing = not keys or TaskHandle(instances[0].dag_id, instances[0].task_id) in self.testing
+        wanted = {
+            "with_assets": not is_testing,
+            "with_checks": self.which != "none",
+            "with_sql": self.with_sql,
+        }
+        made = [dbt_events(runs, checks, **wanted) for checks in self._checks_of(instances[0])]
         events = [event for each in made for event in each.events]
         self._tell(instances[0], _unknown(made))
         ids = frozenset[str]().union(*(each.ids for each in made))
         events += self._assumed(instances, runs, ids, keys) if None not in told else ()
-        # What builds nothing of its own, like a task that tests, or Cosmos' producer, tells of tests alone.
-        told_of = events if keys else [event for event in events if isinstance(event, AssetCheckEvaluation)]
-        return list(self._wanted(told_of, instances))
+        of_task = keys if is_testing and all(one.state == SUCCESS for one in instances) else ()
+        return [*self._wanted(events, instances), *(AssetMaterialization(asset_key=key) for key in of_task)]
 
-    def declared_checks(self, executable: Sequence[AssetsDefinition]) -> Sequence[AssetChecksDefinition]:
-        """Declare the checks that Airflow evaluates: of all tests but those that Dagster can run.
+    def declared_checks(
+        self, executable: Sequence[AssetsDefinition], migrated: Sequence[TaskCommand]
+    ) -> Sequence[AssetChecksDefinition]:
+        """Declare the checks that Airflow evaluates, or a task that only tests: of all tests but those of migrated models.
 
         Args:
             executable: What Dagster can run, with the checks of its own.
+            migrated: The commands that Dagster can run; without results, the tests of these alone are told of.
         """
+        only = None
         if not self.sources or self.which == "none":
-            return []
+            only = {key for each in migrated for key in self._tested_by(each)}
         others = {key for each in executable for key in each.check_keys}
-        return declared_checks(self.checks, self.commands, others)
+        return declared_checks(self.checks, self.commands, others, only)
 
-    def _told(self, airflow: AirflowInstance, instance: TaskInstance) -> Sequence[RunResults] | None:
-        """Ask the sources in turn for results of one try, until one has some that are its own."""
+    def _tested_by(self, command: TaskCommand) -> Iterator[AssetCheckKey]:
+        if command.command.builds:
+            return
+        for checks in self.checks:
+            if checks.assets is command.assets:
+                yield from filter(None, map(checks.key_of, command.ids))
+
+    def runs_of(self, airflow: AirflowInstance, instance: TaskInstance) -> Sequence[RunResults] | None:
+        """Ask the sources in turn for results of one try, until one has some that are its own.
+
+        What watched another task may do its work itself when it is tried again: then its own traces go first.
+
+        Args:
+            airflow: The Airflow instance.
+            instance: The try; one of the copies of a dynamically mapped task.
+
+        Returns:
+            One for each dbt command; None where no source knows.
+
+        Raises:
+            AirliftError: A source cannot be read now.
+        """
         projects = [each.assets.project for each in self.checks]
-        for source in self.sources:
-            found = source.results_of(airflow, instance, projects)
+        is_again = instance.try_number > 1
+        for source in sorted(self.sources, key=lambda place: is_again and isinstance(place, WatchedResults)):
+            found = self._look(source, airflow, instance, projects)
             notes = list(found.notes)
             runs: list[RunResults] = []
             for run in found.runs:
@@ -120,6 +161,24 @@ class DbtTaskResults:
             if any(run.counts for run in runs):
                 return runs
         return None
+
+    def _look(
+        self,
+        source: ResultSource,
+        airflow: AirflowInstance,
+        instance: TaskInstance,
+        projects: Sequence[DbtProjectContent],
+    ) -> Found:
+        """Look in one place; of what Airflow did not run to its end, another task alone may have told."""
+        if isinstance(source, WatchedResults) and watches(instance.operator or ""):
+            return source.results_of_watched(airflow, instance, self._built_by(instance))
+        if instance.state in (UNREACHED, SKIPPED) and not isinstance(source, WatchedResults):
+            return Found()
+        return source.results_of(airflow, instance, projects)
+
+    def _built_by(self, instance: TaskInstance) -> frozenset[str]:
+        """The unique ids of what a task builds, as far as that is known."""
+        return frozenset[str]().union(*(each.ids for each in self._commands_of(instance)))
 
     def _checks_of(self, instance: TaskInstance) -> Sequence[DbtChecks]:
         """The projects that a task runs; all of them where that is not known."""
@@ -186,10 +245,9 @@ class DbtTaskResults:
 
     def _tell(self, instance: TaskInstance, notes: Sequence[str]) -> None:
         if notes:
-            shown = "; ".join(notes[:_SHOWN])
-            more = f"; and {len(notes) - _SHOWN} more" if len(notes) > _SHOWN else ""
+            shown = some_of(notes, _SHOWN, between="; ")
             name = f"{instance.dag_id}.{instance.task_id} in the DAG run {instance.run_id!r}"
-            _log.warning("Of what dbt did in %s, this was passed over: %s%s.", name, shown, more)
+            _log.warning("Of what dbt did in %s, this was passed over: %s.", name, shown)
 
 
 def _sources(assets: DbtAssets, unique_id: str) -> list[str]:

@@ -8,14 +8,15 @@ import tempfile
 from pathlib import Path
 
 from peering_with_dbt.story.errors import StoryError
-from peering_with_dbt.story.place import AIRFLOW_INSTANCE
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _SECONDS = 120.0
 
 
 def take_picture(dagster_url: str, path: Path) -> None:
-    """Take a picture of what is upstream of the DAG asset of `dbt_dag`.
+    """Take a picture of a model with its neighbours: what it is made of, and the DAG asset of `dbt_dag`.
+
+    Of more assets than these Dagster shows no more than the names.
 
     Args:
         dagster_url: Dagster's webserver.
@@ -27,13 +28,14 @@ def take_picture(dagster_url: str, path: Path) -> None:
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
         raise StoryError(f"A picture needs one of {', '.join(_BROWSERS)} on the PATH.")
-    page = f"{dagster_url}/assets/{AIRFLOW_INSTANCE}/dag/dbt_dag?view=lineage&lineageScope=upstream&lineageDepth=10"
+    page = f"{dagster_url}/assets/species_sold?view=lineage&lineageScope=neighbors&lineageDepth=2"
     with tempfile.TemporaryDirectory() as profile:
         ended = subprocess.run(  # noqa: S603  # a fixed command
             [
                 browser,
                 *("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-                *(f"--user-data-dir={profile}", "--window-size=2500,1300", "--virtual-time-budget=30000"),
+                *(f"--user-data-dir={profile}", "--virtual-time-budget=30000"),
+                *("--window-size=1500,750", "--force-device-scale-factor=1.5"),
                 *(f"--screenshot={path.resolve()}", page),
             ],
             capture_output=True,

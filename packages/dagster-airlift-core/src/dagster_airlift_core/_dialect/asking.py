@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from dagster_airlift_core._transport import Request
 from dagster_airlift_core.dag_run_request import DagRunRequest
+from dagster_airlift_core.model import SKIPPED, UNREACHED
 
 Query: TypeAlias = list[tuple[str, str]]
 
@@ -15,6 +16,11 @@ PAGE = ("limit", "100")
 ENDED: Query = [("state", "success"), ("state", "failed")]
 """What a scan asks for; it is a part of the name of a dialect's order."""
 _MEANS_MORE = frozenset("|\\~")
+
+
+def ended(*, with_unreached: bool) -> Query:
+    """Return what a scan of task instances asks for: also what Airflow did not get to or skipped, where that is wanted."""
+    return [*ENDED, ("state", UNREACHED), ("state", SKIPPED)] if with_unreached else ENDED
 
 
 def get(api: str, *parts: str, query: Query | None = None) -> Request:

@@ -83,7 +83,9 @@ class Dialect(Protocol):
         """Ask for the source code of a DAG."""
         ...
 
-    def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
+    def task_instances(
+        self, ask: Ask, window: Window, page: str | None, *, with_unreached: bool
+    ) -> Page[TaskInstance]:
         """Ask for a page of the task instances of a window that succeeded or failed, in every DAG."""
         ...
 
@@ -133,6 +135,13 @@ class Dialect(Protocol):
 
     def dag_runs_due(self, ask: Ask, span: Span, page: str | None) -> Page[DagRun]:
         """Ask for a page of the DAG runs of a span, in whatever state."""
+        ...
+
+    def first_due(self, ask: Ask, since: datetime, due_by: datetime, /) -> datetime | None:
+        """Ask when that DAG run was due that was due first of those that changed since an instant.
+
+        None where none of them was due by the other instant, or where a scan reads them anyhow.
+        """
         ...
 
     def asset_updates(self, ask: Ask, window: Window, page: str | None) -> Page[AssetUpdate]:

@@ -16,6 +16,8 @@ from dagster_airlift_core.model import Page, Row
 
 FIRST_WIDTH = timedelta(hours=1)
 WIDEST = timedelta(days=30)
+DOUBTFUL = timedelta(days=1)
+"""So long a span without rows may be one after the last row, if some were deleted since they were counted."""
 INSTANT = timedelta(microseconds=1)
 """Airflow keeps stamps to this precision, and both ends of a span are part of it."""
 READINGS = 5
@@ -37,7 +39,7 @@ def page_of(
     Args:
         between: Asks for the rows between two stamps; its pages tell how many there are in all.
         since: Where the window begins.
-        page: Where the span begins and how wide it is to be, None for the first one.
+        page: Where the span begins, how wide it is to be, and how many rows are left, None for the first one.
         limit: How many rows are asked for at a time.
         name: Names a row.
         stamp: What Airflow calls the stamp.
@@ -46,23 +48,39 @@ def page_of(
     Raises:
         UnknownPage: The token is none of ours, or the rows of one instant do not stand still.
     """
-    begin, width = _parsed(page) if page is not None else (since, FIRST_WIDTH)
-    if page is None or (between(_span(stamp, begin, until, 1)).total or 0) <= limit:
+    begin, width, left = _parsed(page) if page is not None else (since, FIRST_WIDTH, 0)
+    if left is None:
+        left = between(_span(stamp, begin, until, 1)).total or 0
+    if left <= limit:
         rest = between(_span(stamp, begin, until, limit))
         if _is_whole(rest):
             return _sorted(rest, name, None)
+        left = rest.total or 0
+    crowded: datetime | None = None
     while True:
         end = min(begin + width, until or begin + width)
         found = between(_span(stamp, begin, end, limit))
-        if _is_whole(found):
-            next_width = width * 2 if found.received <= limit // 2 else width
-            return _sorted(
-                found, name, _token(begin + width + INSTANT, max(INSTANT, min(next_width, WIDEST)))
-            )
-        if not width:
-            found = _at_one_instant(between, _span(stamp, begin, begin, limit), name)
-            return _sorted(found, name, _token(begin + INSTANT, FIRST_WIDTH))
-        width //= 2
+        if not _is_whole(found):
+            if not width:
+                found = _at_one_instant(between, _span(stamp, begin, begin, limit), name)
+                return _sorted(found, name, _token(begin + INSTANT, FIRST_WIDTH, None))
+            crowded, width = end, min(width // 2, _filled(width, found.received, found.total or 1))
+        elif not found.received and crowded and end < crowded:
+            begin, width = end + INSTANT, (crowded - end) // 2
+        else:
+            return _sorted(found, name, _after(begin + width, width, left, limit, found.received))
+
+
+def _after(end: datetime, width: timedelta, left: int, limit: int, received: int) -> str:
+    """Return the token of the span after one of so many rows; after a day without any it is not known what is left."""
+    next_width = min(width * 2, _filled(width, limit, received)) if received else width * 2
+    rest = max(0, left - received) if received or width < DOUBTFUL else None
+    return _token(end + INSTANT, max(INSTANT, min(next_width, WIDEST)), rest)
+
+
+def _filled(width: timedelta, limit: int, rows: int) -> timedelta:
+    """Return how wide a span with most of a page's rows is, if they come as evenly as these."""
+    return width * (limit * 4) // (rows * 5)
 
 
 def _at_one_instant(
@@ -124,8 +142,8 @@ def _span(stamp: str, begin: datetime, end: datetime | None, limit: int) -> Quer
     return [(LIMIT, str(limit)), (f"{stamp}_gte", _text(begin)), *until]
 
 
-def _token(begin: datetime, width: timedelta) -> str:
-    return f"{_text(begin)}/{width // INSTANT}"
+def _token(begin: datetime, width: timedelta, left: int | None) -> str:
+    return f"{_text(begin)}/{width // INSTANT}" + ("" if left is None else f"/{left}")
 
 
 def _text(instant: datetime) -> str:
@@ -136,11 +154,14 @@ def _sorted(page: Page[Row], name: Callable[[Row], str], next_page: str | None) 
     return Page(tuple(sorted(page.rows, key=name)), page.bad_rows, page.received, next_page)
 
 
-def _parsed(page: str) -> tuple[datetime, timedelta]:
-    begin, _, width = page.partition("/")
+def _parsed(page: str) -> tuple[datetime, timedelta, int | None]:
+    """Return where a span begins, how wide it is to be, and how many rows there were from there on, if known."""
+    begin, _, rest = page.partition("/")
+    width, _, left = rest.partition("/")
     try:
         instant = datetime.fromisoformat(begin).astimezone(UTC)
-        return instant, max(timedelta(0), min(timedelta(microseconds=int(width)), WIDEST))
+        span = max(timedelta(0), min(timedelta(microseconds=int(width)), WIDEST))
+        return instant, span, int(left) if left else None
     except (ValueError, OverflowError) as error:
         raise UnknownPage(f"no page begins at {page!r}") from error
 

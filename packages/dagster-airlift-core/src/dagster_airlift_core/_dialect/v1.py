@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dagster_airlift_core._dialect import reading
-from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern, send, wanted
+from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, ended, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask, UnknownPage
 from dagster_airlift_core._dialect.single import SingleThings
 from dagster_airlift_core._dialect.slices import all_of, counted, page_of
@@ -74,11 +74,13 @@ class VersionOne(SingleThings):
         token = ask(get(API, "dags", dag_id), reading.file_token)
         return ask(get(API, "dagSources", token), reading.source)
 
-    def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
+    def task_instances(
+        self, ask: Ask, window: Window, page: str | None, *, with_unreached: bool
+    ) -> Page[TaskInstance]:
         """Ask for the task instances of the next span of a window that succeeded or failed, in every DAG."""
 
         def between(span: Query) -> Page[TaskInstance]:
-            query = [*ENDED, *span]
+            query = [*ended(with_unreached=with_unreached), *span]
             request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=query)
             return ask(request, lambda payload: counted(reading.numbered_task_instances_page(payload)))
 
@@ -123,6 +125,10 @@ class VersionOne(SingleThings):
             ("order_by", "id"),
         ]
         return _by_offset(ask, ("dags", span.dag_id or "~", "dagRuns"), query, reading.dag_runs_page, page)
+
+    def first_due(self, _ask: Ask, _since: datetime, _due_by: datetime) -> datetime | None:
+        """Tell nothing, for a scan reads DAG runs however long ago they were due."""
+        return None
 
     def asset_updates(self, ask: Ask, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Ask for a page of what was recorded of datasets, the latest first: no filter goes by time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from dagster_airlift_core._dialect import reading
-from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, flag, get, pattern, send, wanted
+from dagster_airlift_core._dialect.asking import ENDED, PAGE, Query, ended, flag, get, pattern, send, wanted
 from dagster_airlift_core._dialect.port import Ask
 from dagster_airlift_core._dialect.refusals import detail
 from dagster_airlift_core._dialect.single import SingleThings
@@ -66,14 +66,17 @@ class VersionTwo(SingleThings):
         """Ask for the source code of a DAG."""
         return ask(get(API, "dagSources", dag_id), reading.source)
 
-    def task_instances(self, ask: Ask, window: Window, page: str | None) -> Page[TaskInstance]:
+    def task_instances(
+        self, ask: Ask, window: Window, page: str | None, *, with_unreached: bool
+    ) -> Page[TaskInstance]:
         """Ask for a page of the task instances of a window that succeeded or failed, in every DAG."""
-        request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=_scan(window, page))
+        query = _scan(ended(with_unreached=with_unreached), window, page)
+        request = get(API, "dags", "~", "dagRuns", "~", "taskInstances", query=query)
         return ask(request, reading.task_instances_page)
 
     def dag_runs(self, ask: Ask, window: Window, page: str | None) -> Page[DagRun]:
         """Ask for a page of the DAG runs of a window that succeeded or failed, in every DAG."""
-        return ask(get(API, "dags", "~", "dagRuns", query=_scan(window, page)), reading.dag_runs_page)
+        return ask(get(API, "dags", "~", "dagRuns", query=_scan(ENDED, window, page)), reading.dag_runs_page)
 
     def instances_of_task(
         self, ask: Ask, dag_id: str, run_id: str, task_id: str, page: str | None
@@ -119,6 +122,13 @@ class VersionTwo(SingleThings):
         request = get(API, "dags", span.dag_id or "~", "dagRuns", query=[*due, *_keyset(page)])
         return ask(request, reading.dag_runs_page)
 
+    def first_due(self, ask: Ask, since: datetime, due_by: datetime) -> datetime | None:
+        """Ask for that DAG run that was due first of those that changed since an instant, if it was due by another."""
+        changed = [("updated_at_gte", since.isoformat()), ("run_after_lte", due_by.isoformat())]
+        query = [*changed, ("order_by", "run_after"), ("limit", "1")]
+        found = ask(get(API, "dags", "~", "dagRuns", query=query), reading.dag_runs_page)
+        return next((run.run_after for run in found.rows), None)
+
     def asset_updates(self, ask: Ask, window: Window, page: str | None) -> Page[AssetUpdate]:
         """Ask for what was recorded of assets in the next span of a window: there is no keyset."""
 
@@ -139,10 +149,10 @@ def _keyset(page: str | None) -> Query:
     return [("order_by", "id"), PAGE, ("cursor", page or "")]
 
 
-def _scan(window: Window, page: str | None) -> Query:
+def _scan(states: Query, window: Window, page: str | None) -> Query:
     due = [("run_after_gte", window.run_after.isoformat())] if window.run_after else []
     until = [("updated_at_lte", window.until.isoformat())] if window.until else []
-    return [*ENDED, ("updated_at_gte", window.since.isoformat()), *until, *due, *_keyset(page)]
+    return [*states, ("updated_at_gte", window.since.isoformat()), *until, *due, *_keyset(page)]
 
 
 def _number(event: AssetUpdate) -> str:

@@ -64,9 +64,14 @@ def _source(world: World, ids: list[str], _: Query) -> Reply:
 
 def _list_runs(world: World, ids: list[str], query: Query) -> Reply:
     rows = [row for (dag_id, _), row in world.runs.items() if ids[0] in ("~", dag_id)]
-    if query.get("order_by") == ["-id"] and "cursor" not in query:
-        newest = sorted((row for row in rows if matches(row, query)), key=lambda row: -row.number)
-        return _offset_page(world, "dag_runs", [row.payload for row in newest], query)
+    orders: dict[str, Callable[[Row], Any]] = {
+        "-id": lambda row: -row.number,
+        "run_after": lambda row: row.payload["run_after"],
+    }
+    order = orders.get(one(query, "order_by", "id"))
+    if order and "cursor" not in query:
+        found = sorted((row for row in rows if matches(row, query)), key=order)
+        return _offset_page(world, "dag_runs", [row.payload for row in found], query)
     return _keyset_page(world, "dag_runs", rows, query, lambda row: f"{row.number:08d}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dagster_airlift_core.model import ENDED
 from dagster_airlift_core.testing._assets import AssetWorld, text_of
 from dagster_airlift_core.testing._leavings import Leavings, TaskKey
 from dagster_airlift_core.testing._plays import Plays
@@ -199,7 +200,7 @@ class World(AssetWorld, Leavings, Plays):
         key = (dag_id, run_id, task_id, map_index)
         known = self.task_instances.get(key)
         payload = {**(self._new_try(key, 0) if known is None else known.payload), "state": state}
-        if state in ("success", "failed", "skipped"):
+        if state in ENDED:
             payload |= {"end_date": text_of(self.now), "duration": 1.0}
         row = Row(0, payload, self.now)
         if committed:
@@ -259,6 +260,7 @@ class World(AssetWorld, Leavings, Plays):
 
     def _new_try(self, key: TaskKey, max_tries: int) -> dict[str, Any]:
         dag_id, run_id, task_id, map_index = key
+        operator = self.tasks.get(dag_id, {}).get(task_id, {}).get("operator_name", "BashOperator")
         return {
             "id": f"{next(self._numbers):08x}-0000-7000-8000-000000000000",
             "dag_id": dag_id,
@@ -268,8 +270,8 @@ class World(AssetWorld, Leavings, Plays):
             "state": None,
             "try_number": 1,
             "max_tries": max_tries,
-            "operator": "BashOperator",
-            "operator_name": "BashOperator",
+            "operator": operator,
+            "operator_name": operator,
             "start_date": text_of(self.now),
             "end_date": None,
             "run_after": self.runs[dag_id, run_id].payload["run_after"],

@@ -93,7 +93,8 @@ def _write(dag: DAG, state: MigrationState, folder: Path) -> str:
     if not state.line:
         path = folder / f"{dag.dag_id}.yaml"
         write_atomically(path, new_text(dag.task_ids))
-        return f"{dag.dag_id}: wrote {folder.name}/{path.name} with {len(dag.task_ids)} tasks."
+        tasks = "1 task" if len(dag.task_ids) == 1 else f"{len(dag.task_ids)} tasks"
+        return f"{dag.dag_id}: wrote {folder.name}/{path.name} with {tasks}."
     if state.whole_dag is not None:
         return f"{dag.dag_id}: {folder.name}/{state.path.name} speaks of the DAG as a whole, so nothing is missing."
     missing = [task_id for task_id in dag.task_ids if task_id not in {task.task_id for task in state.tasks}]

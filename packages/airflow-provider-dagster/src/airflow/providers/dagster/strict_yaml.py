@@ -45,7 +45,8 @@ class MigrationStateError(ValueError):
 
     def __init__(self, path: Path, line: int, column: int, problem: str) -> None:
         # Folder and file only: a full path differs between processes and versions of a DAG bundle.
-        super().__init__(f"{path.parent.name}/{path.name}:{line}:{column}: {problem}.")
+        end = "" if problem.endswith("?") else "."
+        super().__init__(f"{path.parent.name}/{path.name}:{line}:{column}: {problem}{end}")
         self.path = path
         self.line = line
         self.column = column
