@@ -197,3 +197,13 @@ def test_a_scaffold_keeps_secrets_in_the_environment_and_dg_knows_the_component(
     assert "dagster_airlift_dbt" in {
         one.value for one in entry_points(group="dagster_dg_cli.registry_modules")
     }
+
+
+def test_a_misspelt_place_of_results_is_no_folder(manifest: Path) -> None:
+    airflow = AirflowInstance(AirflowBasicAuthBackend("http://127.0.0.1:9", "u", "p"), "prod")
+
+    with pytest.raises(DbtSelectionError, match=r"'log', which is none of .*Did you mean logs\?"):
+        component("http://127.0.0.1:9", manifest, "results: [log]\n").dbt_on(airflow, manifest.parent)
+    dbt = component("http://127.0.0.1:9", manifest, "results: [./log]\n").dbt_on(airflow, manifest.parent)
+
+    assert list(dbt.results) == [DbtResultStore(str(manifest.parent / "log"))]

@@ -6,6 +6,7 @@ import logging
 
 from dagster_airlift_core._http import HttpClient
 from dagster_airlift_core._transport import Transport
+from dagster_airlift_core.arguments import expect
 from dagster_airlift_core.auth import AirflowAuthBackend, CarriesRequests
 from dagster_airlift_core.http_options import HttpOptions
 
@@ -21,8 +22,11 @@ def transport_of(auth: AirflowAuthBackend, whom: str, http: HttpOptions) -> Tran
         http: How HTTP gets there.
 
     Raises:
+        TypeError: What is given is no backend, or no options.
         ValueError: What is chosen does not fit the URL.
     """
+    expect("auth_backend", auth, AirflowAuthBackend, "an AirflowBasicAuthBackend or another backend")
+    expect("http", http, HttpOptions, "an HttpOptions, such as HttpOptions(connections=4)")
     if isinstance(auth, CarriesRequests):
         return auth.transport(whom)
     http.check(auth.get_webserver_url())

@@ -104,17 +104,7 @@ def build_defs_from_airflow_instance(  # noqa: PLR0913 - each a choice of its ow
         TypeError: An argument is of another type.
         ValueError: There is no such choice.
     """
-    expect(
-        "airflow_instance", airflow_instance, AirflowInstance, "an AirflowInstance with a backend and a name"
-    )
-    expect("defs", defs, (Definitions, NoneType), "dg.Definitions, such as dg.Definitions(assets=[...])")
-    expect(
-        "snapshot",
-        snapshot,
-        (AirflowSnapshot, NoneType),
-        "an AirflowSnapshot; a file is named by snapshot_path=",
-    )
-    _expect_choice_of_dags(dag_selector_fn, retrieval_filter)
+    _expect(airflow_instance, dag_selector_fn, retrieval_filter, defs, snapshot)
     only, with_sources = retrieval_filter or EVERYTHING, bool(source_code_retrieval_enabled)
     reading = Reading(airflow_instance, only, selects=dag_selector_fn, with_sources=with_sources)
     loaded = Loaded(snapshot) if snapshot else load(reading, Path(snapshot_path) if snapshot_path else None)
@@ -158,10 +148,7 @@ def load_airflow_dag_asset_specs(
         MappingError: The mapping metadata of an asset is not of the form that we write.
         TypeError: An argument is of another type.
     """
-    expect(
-        "airflow_instance", airflow_instance, AirflowInstance, "an AirflowInstance with a backend and a name"
-    )
-    _expect_choice_of_dags(dag_selector_fn, retrieval_filter)
+    _expect(airflow_instance, dag_selector_fn, retrieval_filter)
     reading = Reading(
         airflow=airflow_instance,
         only=replace(retrieval_filter or EVERYTHING, retrieve_datasets=False),
@@ -178,11 +165,22 @@ def load_airflow_dag_asset_specs(
     return peer.dag_specs
 
 
-def _expect_choice_of_dags(selects: object, only: object) -> None:
-    expect_function("dag_selector_fn", selects, "a function of a Dag that tells whether it is wanted")
+def _expect(
+    airflow: object, selects: object, only: object, defs: object = None, snapshot: object = None
+) -> None:
+    """Refuse what is of another type."""
+    expect("airflow_instance", airflow, AirflowInstance, "an AirflowInstance with a backend and a name")
+    expect("defs", defs, (Definitions, NoneType), "dg.Definitions, such as dg.Definitions(assets=[...])")
+    expect(
+        "snapshot",
+        snapshot,
+        (AirflowSnapshot, NoneType),
+        "an AirflowSnapshot; a file is named by snapshot_path=",
+    )
     expect(
         "retrieval_filter",
         only,
         (AirflowFilter, NoneType),
         "an AirflowFilter, such as AirflowFilter(owners=['etl'])",
     )
+    expect_function("dag_selector_fn", selects, "a function of a Dag that tells whether it is wanted")

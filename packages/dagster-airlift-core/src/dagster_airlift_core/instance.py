@@ -16,7 +16,6 @@ from dagster_airlift_core._near import naming_others
 from dagster_airlift_core._outage import Outage, ask_each
 from dagster_airlift_core._reaching import transport_of
 from dagster_airlift_core._runs_due import RunsDue
-from dagster_airlift_core.arguments import expect
 from dagster_airlift_core.auth import AirflowAuthBackend
 from dagster_airlift_core.dag_runs import DagRuns
 from dagster_airlift_core.errors import AirflowApiError, AirflowUnreachable
@@ -58,16 +57,12 @@ class AirflowInstance:
     def __init__(
         self, auth_backend: AirflowAuthBackend, name: str, *, http: HttpOptions = DEFAULT_OPTIONS
     ) -> None:
-        expect(
-            "auth_backend", auth_backend, AirflowAuthBackend, "an AirflowBasicAuthBackend or another backend"
-        )
-        expect("http", http, HttpOptions, "an HttpOptions, such as HttpOptions(connections=4)")
         self.name = instance_name(name)
         self._auth = auth_backend
-        self._connections = http.connections
         self._dag_ids: tuple[str, ...] = ()
         whom = f"Airflow instance {name!r}"
         self._conversation = Conversation(transport_of(auth_backend, whom, http), auth_backend)
+        self._connections = http.connections
 
     def __repr__(self) -> str:
         """Show the name and where it is."""
@@ -192,12 +187,11 @@ class AirflowInstance:
         Returns:
             An entry for each DAG id; one that cannot be read does not stop the others.
         """
-        return self._of_each(
-            tasks,
-            lambda dag_id: latest_fields(self._dialect, self._conversation.ask, dag_id, tasks[dag_id]),
-            "the last runs",
-            within,
-        )
+
+        def latest(dag_id: str) -> LatestFields:
+            return latest_fields(self._dialect, self._conversation.ask, dag_id, tasks[dag_id])
+
+        return self._of_each(tasks, latest, "the last runs", within)
 
     def dag_source(self, dag_id: str) -> str:
         """Return the source code of a DAG.

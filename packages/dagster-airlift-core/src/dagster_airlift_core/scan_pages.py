@@ -65,26 +65,18 @@ class ScanPages:
         if guess is None or guess.recent is None or guess.recent.is_wide:
             begun = cursor.begun(self.airflow.server_time(), mapping, order)
             return begun if cursor.recent else self._with_older_runs(begun)
-        asked = self.clock()
-        page = None if guess.reads_whole_overlap else self.page(guess.recent)
-        first_due = self._first_due(guess)
-        begun = cursor.begun(self._time_when_asked(asked), mapping, order)
-        if begun.recent is None or not begun.recent.is_same_page(guess.recent):
-            return self._with_older_runs(begun)
-        if page:
+        asked, page = self.clock(), self.page(guess.recent)
+        begun = self._with_older_runs(cursor.begun(self._time_when_asked(asked), mapping, order))
+        if begun.recent and begun.recent.is_same_page(guess.recent):
             self.memory.keep_page(begun.recent, page)
-        return begun.due_since(first_due) if first_due else begun
+        return begun
 
     def _with_older_runs(self, cursor: Cursor) -> Cursor:
         """Let a pass that reads the whole overlap reach back to the oldest DAG run that has changed."""
-        first_due = self._first_due(cursor)
+        if cursor.recent is None or not cursor.reads_whole_overlap:
+            return cursor
+        first_due = self.airflow.runs_due.first_changed(cursor.recent.window)
         return cursor.due_since(first_due) if first_due else cursor
-
-    def _first_due(self, cursor: Cursor) -> datetime | None:
-        is_asked = cursor.recent and cursor.reads_whole_overlap
-        return (
-            self.airflow.runs_due.first_changed(cursor.recent.window) if cursor.recent and is_asked else None
-        )
 
     def page(self, scan: Scan) -> ScanPage:
         """Return the page at which a pass stands.

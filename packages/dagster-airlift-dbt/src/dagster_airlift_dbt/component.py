@@ -13,6 +13,7 @@ from dagster_airlift_core import AirflowInstance, build_defs_from_airflow_instan
 from dagster_airlift_core.component_auth import ResolvedAirflowAuth
 from dagster_airlift_core.component_fields import ResolvedAirflowFilter, ResolvedHttpOptions
 from dagster_airlift_core.http_options import DEFAULT_OPTIONS
+from dagster_airlift_core.naming import nearest
 from dagster_airlift_core.partitions import PartitionSource
 from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.component_scaffolding import DbtOnAirflowScaffolder
@@ -154,6 +155,10 @@ class DbtOnAirflowComponent(Component, Resolvable):
 
 def _source(name: str, folder: Path) -> ResultSource:
     own = _SOURCES.get(name)
+    if own is None and name.isalpha() and (near := nearest(name, sorted(_SOURCES))):
+        raise DbtSelectionError(
+            f"results names {name!r}, which is none of {', '.join(_SOURCES)}.{near} A folder of that name is ./{name}."
+        )
     return own() if own else DbtResultStore(_located(name, folder))
 
 

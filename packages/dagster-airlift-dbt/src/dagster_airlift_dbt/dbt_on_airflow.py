@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, get_args
+from typing import TYPE_CHECKING, Self
 
 from dagster import AssetKey, AssetsDefinition, Definitions
 
@@ -18,10 +18,10 @@ from dagster_airlift_dbt import resolved
 from dagster_airlift_dbt.checks import DbtChecks
 from dagster_airlift_dbt.discovered import NOBODY_ASKED, Discovered
 from dagster_airlift_dbt.discovery import Discovery
-from dagster_airlift_dbt.errors import DbtManifestError, DbtMigrationError
+from dagster_airlift_dbt.errors import DbtMigrationError
 from dagster_airlift_dbt.explicit import ExplicitTasks, Tasks
 from dagster_airlift_dbt.found import ResultSource
-from dagster_airlift_dbt.given import check_given
+from dagster_airlift_dbt.given import check_choices, check_given
 from dagster_airlift_dbt.index import DbtIndex
 from dagster_airlift_dbt.last_resolved import LastResolved
 from dagster_airlift_dbt.last_runs import LastRuns, RanLast, Seen, seen_by
@@ -96,10 +96,7 @@ class DbtOnAirflow:
     def __post_init__(self) -> None:
         """Refuse what is of another type, a detail or checks that there are not, and what names no task at all."""
         check_given(self.manifest, self.tasks, self.airflow, self.retrieval_filter, self.results)
-        if self.detail not in get_args(Detail):
-            raise DbtManifestError(f"The detail {self.detail!r} is not among {', '.join(get_args(Detail))}.")
-        if self.checks not in get_args(Checks):
-            raise DbtManifestError(f"{self.checks!r} is not among the checks {', '.join(get_args(Checks))}.")
+        check_choices(self.detail, self.checks)
         if not self.tasks and self.airflow is None:
             raise DbtMigrationError(
                 "Nothing says which tasks run dbt. Give `airflow=`, to find it out, or `tasks=`, to say it."

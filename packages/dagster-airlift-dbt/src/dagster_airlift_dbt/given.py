@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from types import NoneType
-from typing import cast
+from typing import cast, get_args
 
 from dagster_airlift_core import AirflowFilter, AirflowInstance
 from dagster_airlift_core.arguments import expect
 from dagster_airlift_dbt.command import DbtCommand
+from dagster_airlift_dbt.errors import DbtManifestError
 from dagster_airlift_dbt.found import ResultSource
 from dagster_airlift_dbt.manifest import HasManifestPath
+from dagster_airlift_dbt.relations import Detail
+from dagster_airlift_dbt.task_results import Checks
 
 _A_COMMAND = 'a DbtCommand("run", select="marts"), a list of them, or None for a task that is not dbt'
 _A_MANIFEST = "the path of a manifest.json, its content, a DbtProject, or a list of these"
@@ -44,6 +47,22 @@ def check_given(
     for place in _each(results):
         expect("One of results", place, ResultSource, _A_PLACE)
     _check_tasks(tasks)
+
+
+def check_choices(detail: object, checks: object) -> None:
+    """Refuse words that are none of the choices.
+
+    Args:
+        detail: How much of dbt is shown.
+        checks: Which results of dbt's tests are recorded.
+
+    Raises:
+        DbtManifestError: There is no such choice.
+    """
+    if detail not in get_args(Detail):
+        raise DbtManifestError(f"The detail {detail!r} is not among {', '.join(get_args(Detail))}.")
+    if checks not in get_args(Checks):
+        raise DbtManifestError(f"{checks!r} is not among the checks {', '.join(get_args(Checks))}.")
 
 
 def _check_tasks(tasks: object) -> None:
