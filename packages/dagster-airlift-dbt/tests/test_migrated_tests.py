@@ -162,16 +162,29 @@ def test_one_that_was_found_out_is_migrated_like_one_that_was_given(fake: FakeAi
         assert {each.split(".")[2] for each in side.others} == {*SALES}
 
 
+@pytest.mark.parametrize(
+    "log",
+    [
+        pytest.param("nothing", id="by-its-command"),
+        pytest.param(
+            "1 of 1 OK created sql table model main.sales .... [OK in 0.1s]\n"
+            "1 of 1 PASS not_null_sales_id .... [PASS in 0.01s]",
+            id="by-its-log",
+        ),
+    ],
+)
 def test_the_tests_of_a_task_that_builds_too_stay_behind_and_preflight_says_so(
-    fake: FakeAirflow, till: Till
+    fake: FakeAirflow, till: Till, log: str
 ) -> None:
     fake.set_task("nightly", "r1", "build")
+    fake.set_log("nightly", "r1", "build", log)
     fake.render_task("nightly", "r1", "build", {"bash_command": "dbt run -s sales && dbt test -s sales"})
     dbt = DbtOnAirflow(manifest=till.manifest, airflow=at(fake))
 
     preflight = dbt.preflight("nightly", "build")
 
     assert preflight.exit_code == 1
+    assert bool(preflight.seen_in) == (log != "nothing")
     assert preflight.differences == ("Airflow ran `dbt test --select sales` too, and Dagster would not.",)
 
 

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from dagster_airlift_core import TaskHandle
 from dagster_airlift_core.naming import some_of
 from dagster_airlift_dbt.arguments import NonBuilding
-from dagster_airlift_dbt.command import DbtCommand
 from dagster_airlift_dbt.errors import DbtMigrationError
 from dagster_airlift_dbt.flags import places_of, settings_of
 from dagster_airlift_dbt.last_runs import Seen
@@ -169,6 +168,8 @@ def _differences(dagster: RunOfDbt, airflow: RunOfDbt, ran: ResolvedTask | None,
         # Of ephemeral models, unit tests, saved queries and the like there is not in all results something.
         ours = {*dagster.models, *(each for each in dagster.others if each.startswith("test."))}
         theirs = {each for each in theirs if each.startswith(_IN_RESULTS)}
+    beside = [each for each in ran.commands if each not in counting(ran.commands)] if ran else []
+    theirs -= frozenset[str]().union(*(each.ids for each in beside)) - ours
     if ours - theirs:
         yield f"Only Dagster would run {_names(ours - theirs)}."
     if theirs - ours:
@@ -177,12 +178,11 @@ def _differences(dagster: RunOfDbt, airflow: RunOfDbt, ran: ResolvedTask | None,
         one, other = dagster.settings.get(flag), airflow.settings.get(flag)
         if one != other and flag not in places_of([flag]):
             yield f"{flag}: Dagster would have {_shown(one)}, Airflow had {_shown(other)}."
-    counted = {each.command for each in counting(ran.commands)} if ran else set[DbtCommand]()
+    for each in beside:
+        yield f"Airflow ran `{each.command}` too, and Dagster would not."
     for each in ran.parsed if ran else ():
         if isinstance(each, NonBuilding) and each.command not in {"", "deps", "debug", "clean", "parse"}:
             yield f"Airflow ran `{each.text}` too, and Dagster would not."
-        if isinstance(each, DbtCommand) and each not in counted:
-            yield f"Airflow ran `{each}` too, and Dagster would not."
 
 
 def _notes(ran: ResolvedTask | None) -> Iterator[str]:

@@ -97,7 +97,10 @@ class Stage:
         """
         state = self._place.migration_state
         line = rf"(- id: {task_id}\n    migrated: )\w+"
-        state.write_text(re.sub(line, rf"\g<1>{str(migrated).lower()}", state.read_text()))
+        written = self._place.root / state.name
+        written.write_text(re.sub(line, rf"\g<1>{str(migrated).lower()}", state.read_text()))
+        # At once: of a half-written file Airflow would take the whole DAG for one that nobody may run.
+        written.replace(state)
 
     def wait_for_events(self, run: DagRun, *, without: Collection[str] = ()) -> None:
         """Wait for the event of the DAG run, and of each asset that its tasks produce on Airflow.
