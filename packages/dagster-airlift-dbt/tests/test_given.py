@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster_dbt import DbtProject
 
-from dagster_airlift_core import AirflowBasicAuthBackend, TaskHandle
+from dagster_airlift_core import AirflowBasicAuthBackend, AirflowInstance, TaskHandle
+from dagster_airlift_core.testing import FakeAirflow
 from dagster_airlift_dbt import DbtCommand, DbtOnAirflow, DbtSelectionError, DbtTaskLogs
 from dagster_airlift_dbt.last_resolved import LastResolved
 
@@ -58,6 +60,26 @@ def test_flags_that_are_one_text_are_refused() -> None:
 
     with pytest.raises(DbtSelectionError, match=r"Give its words: flags=\('--target', 'prod'\)"):
         DbtCommand("run", flags=flags)
+
+
+def test_a_whole_command_line_is_to_be_given_in_parts() -> None:
+    line: Any = "dbt run --select marts"
+
+    with pytest.raises(DbtSelectionError, match="Give its parts apart: DbtCommand"):
+        DbtCommand(line)
+
+
+def test_a_misspelt_task_that_is_to_be_migrated_is_asked_about(
+    project: Path, manifest: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FakeAirflow() as fake:
+        fake.add_dag("nightly", {"marts": []})
+        airflow = AirflowInstance(AirflowBasicAuthBackend(fake.url, "viewer", "viewer"), "prod")
+        dbt = DbtOnAirflow(manifest=manifest, airflow=airflow, tasks=TASKS)
+
+        dbt.migrate("nightly", "mart", project=DbtProject(project)).defs()
+
+    assert "Did you mean nightly.marts?" in caplog.text
 
 
 def test_a_selection_of_nothing_names_what_may_have_been_meant(manifest: Path) -> None:

@@ -157,7 +157,9 @@ def test_an_asset_that_was_reported_without_a_run_counts(dagster: FakeDagster, t
 
 
 def test_an_asset_that_dagster_does_not_know_is_not_waited_for(ti: TaskInstance) -> None:
-    with pytest.raises(DagsterApiError, match="there is no asset raw/oders"):
+    with pytest.raises(
+        DagsterApiError, match=r"there is no asset raw/oders\. Write its key as Dagster shows it"
+    ):
         look(DagsterAssetSensor(task_id="wait", asset_key="raw/oders"), ti)
 
 

@@ -67,9 +67,10 @@ class DbtCommand:
     def __post_init__(self) -> None:
         """Refuse what neither builds nor tests, and a selection where none is looked for."""
         if self.command not in get_args(RunCommand):
+            parts = " Give its parts apart: DbtCommand('run', select='marts')." if " " in self.command else ""
             raise DbtSelectionError(
                 f"`dbt {self.command}` materialises nothing that can be mapped, and tests nothing. "
-                f"The commands that do are {', '.join(get_args(RunCommand))}."
+                f"The commands that do are {', '.join(get_args(RunCommand))}.{parts}"
             )
         if isinstance(self.flags, str):
             raise DbtSelectionError(

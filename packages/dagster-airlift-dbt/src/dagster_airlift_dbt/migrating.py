@@ -10,6 +10,7 @@ from dagster import AssetKey, AssetsDefinition, AssetSpec
 
 from dagster_airlift_core import AirflowInstance, TaskHandle
 from dagster_airlift_core.keys import task_asset_key
+from dagster_airlift_core.naming import nearest
 from dagster_airlift_dbt.arguments import Uncertain
 from dagster_airlift_dbt.errors import DbtMigrationError
 from dagster_airlift_dbt.explicit import ExplicitTasks
@@ -67,7 +68,8 @@ def commands_to_migrate(
         except DbtMigrationError as error:
             if explicit.decides(handle):
                 raise
-            _log.warning("%s", error)
+            known = [str(task.handle) for task in tasks.tasks]
+            _log.warning("%s%s", error, nearest(str(handle), known) if tasks.of(handle) is None else "")
     return found
 
 

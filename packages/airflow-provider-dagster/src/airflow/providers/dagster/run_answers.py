@@ -54,7 +54,7 @@ def parse_materializations(data: Mapping[str, Any], *, name: str) -> tuple[str, 
     """Take the ids of the runs that have materialized an asset out of the answer to MATERIALIZATIONS."""
     answer = data["assetOrError"]
     if answer["__typename"] != "Asset" or not answer["hasDefinitionOrRecord"]:
-        return Refusal("AssetNotFoundError", f"there is no asset {name}")
+        return Refusal("AssetNotFoundError", f"there is no asset {name}. Write its key as Dagster shows it")
     return tuple(event["runId"] for event in answer["assetMaterializations"])
 
 
