@@ -23,7 +23,8 @@ from peering_with_dbt.story.processes import Processes
 DAGS = Path(__file__).parent / "sites" / "observed_dags.py"
 MINUTES = float(os.environ.get("AIRLIFT_SOAK_MINUTES", "0"))
 LIFE_SECONDS = 60.0
-QUIET_SECONDS = 300.0
+QUIET_SECONDS = 900.0
+"""What the writers have left can keep Airflow busy for as long as they wrote."""
 WRITTEN = {"fails": "good", "retried": "load", "mapped_1": "parts", "twin_a": "load"}
 """DAGs that are written to, each with the task that is cleared."""
 
