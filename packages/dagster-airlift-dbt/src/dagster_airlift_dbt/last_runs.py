@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from dagster_airlift_core.model import FAILED, SUCCESS, TaskInstance
 from dagster_airlift_dbt.projects import TaskCommand
 from dagster_airlift_dbt.resolved import ResolvedTask
 from dagster_airlift_dbt.run_results import RunResults
-from dagster_airlift_dbt.task_results import DbtTaskResults
+from dagster_airlift_dbt.task_results import DbtTaskResults, without_results
 
 RUNS = 3
 """So many runs of the DAG are looked at."""
@@ -112,10 +111,6 @@ def _tries(last: TaskInstance) -> Iterator[TaskInstance]:
     yield last
 
 
-def _untold(commands: Sequence[TaskCommand], runs: Sequence[RunResults]) -> Iterator[TaskCommand]:
+def _untold(commands: Sequence[TaskCommand], runs: Sequence[RunResults]) -> Iterable[TaskCommand]:
     """The commands of which there is nothing among some results; a log tells of all of them."""
-    if any(run.is_evident for run in runs):
-        return
-    there = Counter(run.command for run in runs)
-    expected = Counter[str](each.command.command for each in commands)
-    yield from (each for each in commands if there[each.command.command] < expected[each.command.command])
+    return () if any(run.is_evident for run in runs) else without_results(commands, runs)

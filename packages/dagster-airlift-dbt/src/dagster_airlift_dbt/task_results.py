@@ -207,13 +207,10 @@ class DbtTaskResults:
         Where a command ran that the task is not known to run, nothing is assumed of what it did besides.
         """
         commands = self._commands_of(instances[0])
-        expected = Counter[str](each.command.command for each in commands)
-        there = Counter(run.command or "" for run in runs)
-        if there.keys() - expected.keys() - _BUILD_NOTHING or any(one.state != SUCCESS for one in instances):
+        others = {run.command or "" for run in runs} - {each.command.command for each in commands}
+        if others - _BUILD_NOTHING or any(one.state != SUCCESS for one in instances):
             return
-        for each in commands:
-            if there[each.command.command] >= expected[each.command.command]:
-                continue
+        for each in without_results(commands, runs):
             for unique_id in sorted(each.ids - set(ids)):
                 if each.assets.is_asset(unique_id) and (key := each.assets.spec_of(unique_id).key) in keys:
                     yield AssetMaterialization(asset_key=key, metadata={"unique_id": unique_id})
@@ -248,6 +245,18 @@ class DbtTaskResults:
             shown = some_of(notes, _SHOWN, between="; ")
             name = f"{instance.dag_id}.{instance.task_id} in the DAG run {instance.run_id!r}"
             _log.warning("Of what dbt did in %s, this was passed over: %s.", name, shown)
+
+
+def without_results(commands: Sequence[TaskCommand], runs: Sequence[RunResults]) -> Iterator[TaskCommand]:
+    """Yield the commands of which there are fewer results than a task runs them: another one has overwritten these.
+
+    Args:
+        commands: What the task runs.
+        runs: The results that are there.
+    """
+    expected = Counter[str](each.command.command for each in commands)
+    there = Counter(run.command or "" for run in runs)
+    yield from (each for each in commands if there[each.command.command] < expected[each.command.command])
 
 
 def _sources(assets: DbtAssets, unique_id: str) -> list[str]:
