@@ -237,6 +237,8 @@ def airflow_environment(place: Place) -> dict[str, str]:
         **base_environment(place),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # Five seconds, which sqlite waits for a lock unless it is told otherwise, are few on a slow disk.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags),
