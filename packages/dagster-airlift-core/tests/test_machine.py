@@ -65,19 +65,23 @@ class ObservationMachine(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.fake = self.stack.enter_context(FakeAirflow(page_cap=2, version=self.version))
         self._dag_appears()
-        airflow = AirflowInstance(AirflowBasicAuthBackend(self.fake.url, "viewer", "viewer"), "prod")
-        specs = {task: [dg.AssetSpec(key) for key in keys] for task, keys in TASKS.items()}
-        defs = build_defs_from_airflow_instance(
-            airflow_instance=airflow, defs=dg.Definitions(assets=assets_with_task_mappings("etl", specs))
-        )
-        instance = self.stack.enter_context(dg.DagsterInstance.ephemeral())
-        self.daemon = SensorDaemon(defs, instance)
+        self.instance = self.stack.enter_context(dg.DagsterInstance.ephemeral())
+        self.daemon = self._loaded(*TASKS)
+        self.partly_mapped_at: datetime | None = None
         self.hidden: set[tuple[str, str]] = set()
         self.stamped_at: datetime | None = None
         self.reached: dict[str, str] = {}
         self.may_go = self.was_gone = False
-        self.ends_with_a_burst = False
+        self.ends_with_a_burst = self.ends_with_a_late_success = False
         self.deleted: Counter[str] = Counter()
+
+    def _loaded(self, *tasks: str) -> SensorDaemon:
+        airflow = AirflowInstance(AirflowBasicAuthBackend(self.fake.url, "viewer", "viewer"), "prod")
+        specs = {task: [dg.AssetSpec(key) for key in TASKS[task]] for task in tasks}
+        defs = build_defs_from_airflow_instance(
+            airflow_instance=airflow, defs=dg.Definitions(assets=assets_with_task_mappings("etl", specs))
+        )
+        return SensorDaemon(defs, self.instance)
 
     def _dag_appears(self) -> None:
         self.fake.add_dag("etl", {task: [] for task in TASKS})
@@ -87,23 +91,29 @@ class ObservationMachine(RuleBasedStateMachine):
         try:
             self.fake.forget_replies()
             self.commits()
-            if self.ends_with_a_burst:
-                self.all_runs_end_at_one_instant("extract")
             if "etl" not in self.fake.dags:
                 self._dag_appears()
+            if self.partly_mapped_at:
+                self.code_is_loaded_with_another_mapping()
+            if self.ends_with_a_late_success:
+                self.a_success_becomes_visible_late("r1", "extract", 8)
+            if self.ends_with_a_burst:
+                self.all_runs_end_at_one_instant("extract")
             # What Airflow did not give while the DAG was gone is the next sweep's; nothing else may wait for it.
             # What became visible late may wait until the whole overlap is read again.
-            for minutes in (1, 1, 5, *([61] if self.was_gone else [])):
+            for minutes in (1, 1, 1, 5, *([61] if self.was_gone else [])):
                 self.fake.now += timedelta(minutes=minutes)
                 self.drain()
             self.each_final_success_is_stored_once()
         finally:
             self.stack.close()
 
-    @initialize(may_go=st.booleans())
-    def dags_are_deleted_or_not(self, *, may_go: bool) -> None:
+    @initialize(may_go=st.booleans(), is_partly_mapped=st.booleans())
+    def begins(self, *, may_go: bool, is_partly_mapped: bool) -> None:
         # What goes away is the next sweep's in the end, and a sweep hides what a wrong cursor has passed over.
         self.may_go = may_go
+        if is_partly_mapped:
+            self.code_is_loaded_with_another_mapping()
 
     @rule(minutes=st.sampled_from([0, 1, 5, 15, 70]))
     def time_passes(self, minutes: int) -> None:
@@ -114,6 +124,31 @@ class ObservationMachine(RuleBasedStateMachine):
         ):
             self.commits()
         self.fake.now += timedelta(minutes=minutes)
+        # A sweep reaches back two days.
+        if self.partly_mapped_at and self.fake.now - self.partly_mapped_at > timedelta(hours=24):
+            self.code_is_loaded_with_another_mapping()
+
+    @rule(minutes=st.integers(2, 9))
+    def it_ticks_once_a_minute(self, minutes: int) -> None:
+        for _ in range(minutes):
+            self.time_passes(1)
+            self.drain()
+
+    @rule(run=runs, task=tasks, minutes=st.integers(2, 8))
+    def a_success_becomes_visible_late(self, run: str, task: str, minutes: int) -> None:
+        self.drain()
+        self.commits()
+        self.task_succeeds(run, task, committed=False)
+        self.it_ticks_once_a_minute(minutes)
+        self.commits()
+
+    @rule()
+    def code_is_loaded_with_another_mapping(self) -> None:
+        tasks = TASKS if self.partly_mapped_at else [task for task in TASKS if task != "load"]
+        self.partly_mapped_at = None if self.partly_mapped_at else self.fake.now
+        cursor = self.daemon.cursor
+        self.daemon = self._loaded(*tasks)
+        self.daemon.cursor = cursor
 
     @rule(run=runs, task=tasks, committed=st.booleans())
     def task_succeeds(self, run: str, task: str, *, committed: bool) -> None:
@@ -170,6 +205,11 @@ class ObservationMachine(RuleBasedStateMachine):
     @rule()
     def a_burst_is_to_come_at_the_end(self) -> None:
         self.ends_with_a_burst = True
+
+    @rule()
+    def a_late_success_is_to_come_at_the_end(self) -> None:
+        # A sweep that comes after it would hide that it was passed over.
+        self.ends_with_a_late_success = True
 
     @rule(run=runs, state=st.sampled_from(["success", "failed", "running"]))
     def run_moves(self, run: str, state: str) -> None:
@@ -412,13 +452,11 @@ def _success_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("dagster_airlift_core.events.SUCCESS", "nothing")
 
 
-QUICK_MUTATIONS = [
+MUTATIONS = [
     pytest.param(_no_dedupe, ObservationMachine, id="dedupe dropped"),
     pytest.param(_page_by_stamps_alone, ObservationMachine, id="tie-break dropped, keyset"),
     pytest.param(_watermark_before_the_end, ObservationMachine, id="watermark before the end of the pass"),
     pytest.param(_success_is_forgotten, ObservationMachine, id="successes dropped"),
-]
-OTHER_MUTATIONS = [
     pytest.param(_no_overlap, ObservationMachine, id="overlap dropped"),
     pytest.param(_overlap_is_always_brief, ObservationMachine, id="overlap always brief"),
     pytest.param(
@@ -430,10 +468,9 @@ OTHER_MUTATIONS = [
     pytest.param(_old_runs_wait_for_the_sweep, ObservationMachine, id="old runs left to the sweep"),
     pytest.param(_clock_of_dagster, ObservationMachine, id="clock of Dagster"),
 ]
-"""These take a minute each: `nox -s observation` drives them."""
 
 
-@pytest.mark.parametrize(("mutate", "machine"), [*QUICK_MUTATIONS, *(OTHER_MUTATIONS if EXAMPLES else [])])
+@pytest.mark.parametrize(("mutate", "machine"), MUTATIONS)
 def test_the_machine_notices_a_cursor_that_is_not_right(
     mutate: Callable[[pytest.MonkeyPatch], None],
     machine: type[ObservationMachine],
