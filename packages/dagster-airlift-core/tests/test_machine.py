@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -50,6 +51,7 @@ BAD_REPLIES = {
     "gone": Reply(404, {"detail": "Not Found"}),
 }
 PATHS = ["version$", "taskInstances$", "~/dagRuns$", "r[123]/taskInstances", "token$|login/$"]
+LAST_ACTS = ("nothing", "a burst", "a late success", "an old run")
 runs = st.sampled_from(RUNS)
 tasks = st.sampled_from(["extract", "load"])
 indexes = st.integers(0, 4)
@@ -72,7 +74,7 @@ class ObservationMachine(RuleBasedStateMachine):
         self.stamped_at: datetime | None = None
         self.reached: dict[str, str] = {}
         self.may_go = self.was_gone = False
-        self.ends_with_a_burst = self.ends_with_a_late_success = False
+        self.last_act = "nothing"
         self.deleted: Counter[str] = Counter()
 
     def _loaded(self, *tasks: str) -> SensorDaemon:
@@ -95,10 +97,8 @@ class ObservationMachine(RuleBasedStateMachine):
                 self._dag_appears()
             if self.partly_mapped_at:
                 self.code_is_loaded_with_another_mapping()
-            if self.ends_with_a_late_success:
-                self.a_success_becomes_visible_late("r1", "extract", 8)
-            if self.ends_with_a_burst:
-                self.all_runs_end_at_one_instant("extract")
+            self.drain()
+            self.act_last()
             # What Airflow did not give while the DAG was gone is the next sweep's; nothing else may wait for it.
             # What became visible late may wait until the whole overlap is read again.
             for minutes in (1, 1, 1, 5, *([61] if self.was_gone else [])):
@@ -108,10 +108,12 @@ class ObservationMachine(RuleBasedStateMachine):
         finally:
             self.stack.close()
 
-    @initialize(may_go=st.booleans(), is_partly_mapped=st.booleans())
-    def begins(self, *, may_go: bool, is_partly_mapped: bool) -> None:
-        # What goes away is the next sweep's in the end, and a sweep hides what a wrong cursor has passed over.
+    @initialize(may_go=st.booleans(), is_partly_mapped=st.booleans(), last_act=st.sampled_from(LAST_ACTS))
+    def begins(self, *, may_go: bool, is_partly_mapped: bool, last_act: str) -> None:
+        # A sweep hides what a wrong cursor has passed over: what goes away is the next sweep's in the end, and what
+        # such cursors pass over comes last.
         self.may_go = may_go
+        self.last_act = last_act
         if is_partly_mapped:
             self.code_is_loaded_with_another_mapping()
 
@@ -126,6 +128,8 @@ class ObservationMachine(RuleBasedStateMachine):
         self.fake.now += timedelta(minutes=minutes)
         # A sweep reaches back two days.
         if self.partly_mapped_at and self.fake.now - self.partly_mapped_at > timedelta(hours=24):
+            if "etl" not in self.fake.dags:
+                self._dag_appears()
             self.code_is_loaded_with_another_mapping()
 
     @rule(minutes=st.integers(2, 9))
@@ -142,6 +146,8 @@ class ObservationMachine(RuleBasedStateMachine):
         self.it_ticks_once_a_minute(minutes)
         self.commits()
 
+    # Without the DAG there is no asset for it until the code is loaded once more.
+    @precondition(lambda self: "etl" in self.fake.dags)
     @rule()
     def code_is_loaded_with_another_mapping(self) -> None:
         tasks = TASKS if self.partly_mapped_at else [task for task in TASKS if task != "load"]
@@ -201,15 +207,6 @@ class ObservationMachine(RuleBasedStateMachine):
         for run in RUNS:
             self.task_succeeds(run, task, committed=True)
             self.fake.set_run("etl", run)
-
-    @rule()
-    def a_burst_is_to_come_at_the_end(self) -> None:
-        self.ends_with_a_burst = True
-
-    @rule()
-    def a_late_success_is_to_come_at_the_end(self) -> None:
-        # A sweep that comes after it would hide that it was passed over.
-        self.ends_with_a_late_success = True
 
     @rule(run=runs, state=st.sampled_from(["success", "failed", "running"]))
     def run_moves(self, run: str, state: str) -> None:
@@ -284,6 +281,14 @@ class ObservationMachine(RuleBasedStateMachine):
     def cursor_is_lost(self, text: str) -> None:
         self.daemon.cursor = text
         self.reached.clear()
+
+    def act_last(self) -> None:
+        if self.last_act == "a burst":
+            self.all_runs_end_at_one_instant("extract")
+        elif self.last_act == "a late success":
+            self.a_success_becomes_visible_late("r1", "extract", 8)
+        elif self.last_act == "an old run":
+            self.a_task_and_its_run_of_last_month_end("extract")
 
     def drain(self) -> None:
         ticks = iter(self.daemon.tick, [])
@@ -477,5 +482,6 @@ def test_the_machine_notices_a_cursor_that_is_not_right(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mutate(monkeypatch)
-    with pytest.raises(AssertionError):
+    # Sensors ask real clocks too: by a hair, what was noticed may not come again when Hypothesis shows it.
+    with pytest.raises((AssertionError, FlakyFailure)):
         run_state_machine_as_test(machine, settings=settings(SETTINGS, max_examples=500))
