@@ -8,8 +8,6 @@ import pytest
 
 from peering_with_dbt.story.errors import StoryError
 
-TAIL_LINES = 60
-
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
@@ -18,7 +16,6 @@ def pytest_runtest_makereport(
     """Add the end of the log that an error names; the folder of a run is gone when someone reads the report."""
     report = yield
     error = call.excinfo.value if call.excinfo else None
-    if isinstance(error, StoryError) and error.log and error.log.exists():
-        lines = error.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+    if isinstance(error, StoryError) and error.log and (lines := error.log_tail()):
         report.sections.append((f"end of {error.log.name}", "\n".join(lines)))
     return report

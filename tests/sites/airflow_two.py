@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -11,9 +10,9 @@ from typing import Any
 
 import requests
 
-from peering_with_dbt.story.airflow_server import DagRun, TaskInstance
+from peering_with_dbt.story.airflow_server import DagRun, TaskInstance, either_airflow_environment
 from peering_with_dbt.story.errors import StoryError
-from peering_with_dbt.story.place import AIRFLOW_INSTANCE, Place, base_environment
+from peering_with_dbt.story.place import Place
 from peering_with_dbt.story.processes import Processes, Server
 
 BIN_VARIABLE = "AIRLIFT_AIRFLOW_2_BIN"
@@ -187,20 +186,12 @@ def airflow_two_environment(place: Place) -> dict[str, str]:
     Returns:
         The whole environment: sqlite, local executor, session and basic login, quick intervals.
     """
-    base = base_environment(place)
+    either = either_airflow_environment(place)
     return {
-        **base,
-        "PATH": f"{airflow_two_bin()}{os.pathsep}{base['PATH']}",
-        "AIRFLOW_HOME": str(place.root / "airflow"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        **either,
+        "PATH": f"{airflow_two_bin()}{os.pathsep}{either['PATH']}",
         # Airflow 2 refuses several workers on sqlite; a few short tasks of a test do not get in each other's way.
         "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{place.root / 'airflow' / 'airflow.db'}?timeout=60",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "2",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags),
-        "AIRFLOW__CORE__FERNET_KEY": "",
-        "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
         "AIRFLOW__CORE__MIN_SERIALIZED_DAG_FETCH_INTERVAL": "1",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session",
@@ -210,12 +201,6 @@ def airflow_two_environment(place: Place) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5",
         "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "4",
         "AIRFLOW__SCHEDULER__PARSING_PROCESSES": "1",
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
-        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
         "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "AIRFLOW__DAGSTER__INSTANCE_NAME": AIRFLOW_INSTANCE,
-        "AIRFLOW_CONN_DAGSTER_DEFAULT": json.dumps({"conn_type": "dagster", "host": place.dagster_url}),
     }

@@ -24,7 +24,6 @@ from dagster_airlift_core.wire import LAUNCH_KEY_TAG, launch_key
 from dagster_airlift_dbt import (
     CosmosWatcher,
     DbtCommand,
-    DbtManifestError,
     DbtOnAirflow,
     DbtResultStore,
     DbtResultXCom,
@@ -388,7 +387,7 @@ def test_without_checks_none_is_declared_and_none_told(
 
 
 def test_checks_that_there_are_not_are_refused(till: Till) -> None:
-    with pytest.raises(DbtManifestError, match="'some' is not among the checks all, failures, none"):
+    with pytest.raises(ValueError, match="checks is 'some'. Choose one of 'all', 'failures', 'none'"):
         DbtOnAirflow(manifest=till.manifest, tasks=BUILD, checks="some")  # type: ignore[arg-type]
 
 

@@ -72,6 +72,11 @@ class DbtOnAirflow:
         checks: Which results of dbt's tests are recorded as asset checks: `all`, `failures` with what passes again
             after one, or `none`. Airflow runs the tests; Dagster never does for this.
         compiled_sql: Whether events show the SQL that ran.
+
+    Raises:
+        TypeError: Something is of another type.
+        ValueError: There is no such detail, or no such choice of checks.
+        DbtMigrationError: Neither `tasks` nor `airflow` is given.
     """
 
     manifest: ManifestSource | Sequence[ManifestSource]

@@ -8,9 +8,8 @@ from types import NoneType
 from typing import cast, get_args
 
 from dagster_airlift_core import AirflowFilter, AirflowInstance
-from dagster_airlift_core.arguments import expect
+from dagster_airlift_core.arguments import expect, expect_one_of
 from dagster_airlift_dbt.command import DbtCommand
-from dagster_airlift_dbt.errors import DbtManifestError
 from dagster_airlift_dbt.found import ResultSource
 from dagster_airlift_dbt.manifest import HasManifestPath
 from dagster_airlift_dbt.relations import Detail
@@ -57,12 +56,10 @@ def check_choices(detail: object, checks: object) -> None:
         checks: Which results of dbt's tests are recorded.
 
     Raises:
-        DbtManifestError: There is no such choice.
+        ValueError: There is no such choice.
     """
-    if detail not in get_args(Detail):
-        raise DbtManifestError(f"The detail {detail!r} is not among {', '.join(get_args(Detail))}.")
-    if checks not in get_args(Checks):
-        raise DbtManifestError(f"{checks!r} is not among the checks {', '.join(get_args(Checks))}.")
+    expect_one_of("detail", detail, get_args(Detail))
+    expect_one_of("checks", checks, get_args(Checks))
 
 
 def _check_tasks(tasks: object) -> None:

@@ -38,7 +38,7 @@ def main() -> int:
     try:
         _run(arguments.run_dir, teller, check=arguments.check, picture=arguments.picture)
     except StoryError as error:
-        teller.fail(str(error), error.log)
+        teller.fail(error)
         return 1
     except KeyboardInterrupt:
         return _SIGNALLED + signal.SIGINT

@@ -232,6 +232,32 @@ def airflow_environment(place: Place) -> dict[str, str]:
     Returns:
         The whole environment: sqlite, local executor, two users with passwords, quick intervals.
     """
+    return {
+        **either_airflow_environment(place),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{place.airflow_url}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(place.root / "airflow" / "passwords.json"),
+        "AIRFLOW__API__BASE_URL": place.airflow_url,
+        "AIRFLOW__API__SECRET_KEY": place.server_secret,
+        "AIRFLOW__API_AUTH__JWT_SECRET": place.server_secret,
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "4",
+        "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+    }
+
+
+def either_airflow_environment(place: Place) -> dict[str, str]:
+    """Build what the processes of Airflow 2 and 3 have in common.
+
+    Args:
+        place: The run.
+
+    Returns:
+        The environment: sqlite, local executor, quick intervals.
+    """
     home = place.root / "airflow"
     return {
         **base_environment(place),
@@ -243,22 +269,10 @@ def airflow_environment(place: Place) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags),
         "AIRFLOW__CORE__FERNET_KEY": "",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{place.airflow_url}/execution/",
         "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-        "AIRFLOW__API__BASE_URL": place.airflow_url,
-        "AIRFLOW__API__SECRET_KEY": place.server_secret,
-        "AIRFLOW__API_AUTH__JWT_SECRET": place.server_secret,
-        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "4",
-        "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__DAGSTER__INSTANCE_NAME": AIRFLOW_INSTANCE,
         "AIRFLOW_CONN_DAGSTER_DEFAULT": json.dumps({"conn_type": "dagster", "host": place.dagster_url}),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-_TAIL_LINES = 40
+from peering_with_dbt.story.errors import StoryError
+
 _LINE_LENGTH = 300
 
 
@@ -57,11 +57,10 @@ class Teller:
         """Show what the reader must not miss."""
         self._console.print(Panel(text, title=title, expand=False))
 
-    def fail(self, message: str, log: Path | None) -> None:
+    def fail(self, error: StoryError) -> None:
         """Show an error, with the end of the log that tells more."""
-        self._console.print(f"[red]✗[/] {message}", soft_wrap=True, highlight=False)
-        if log is not None and log.exists():
-            tail = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
-            self._console.rule(f"end of {log}")
+        self._console.print(f"[red]✗[/] {error}", soft_wrap=True, highlight=False)
+        if tail := error.log_tail():
+            self._console.rule(f"end of {error.log}")
             for line in tail:
                 self._console.print(line[:_LINE_LENGTH], markup=False, highlight=False, soft_wrap=True)
