@@ -1,6 +1,6 @@
 """What it takes to observe an Airflow, with dagster-airlift-core and with the peer, dagster-airlift.
 
-python benchmarks/observing.py [--quick] [--only function|daemon] [--limit SECONDS] [--add] [--render] [--out FOLDER]
+python benchmarks/observing.py [--quick] [--cell THROUGH:DAGS:RUNS ...] [--add] [--render] [--out FOLDER]
 
 The Airflow is a synthetic one, see synthetic_airflow.py, whose runs have ended over the last minutes or the last hour; every measurement
 runs in a process of its own, ours and the peer's in turn. The peer begins where the runs begin, ours without a cursor.
@@ -12,9 +12,10 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeAlias
 
 from conditions import conditions
 from observations import Cell, Observation, Observations, read, write
@@ -28,15 +29,19 @@ SHORT_SPAN_SECONDS = 300.0
 """The runs of a small cell have ended within this time, so that an idle tick reads them all again."""
 _MANY = 100
 LIMIT_SECONDS = 400.0
-"""How long a catch-up through the daemon may take; what has come by then is counted."""
+"""How long a catch-up of a thousand runs may take through the daemon, more of them longer; what has come by then counts."""
 _SECONDS = 190.0
 """How long everything else may take beside it."""
 
 WHOSE = (("ours", "v1"), ("peer", "v1"), ("ours", "v2"))
-FUNCTION: tuple[tuple[int, int], ...] = ((200, 10), (500, 0), (10, 1000))
-"""DAGs, and runs that have ended."""
-OURS_ALONE: tuple[tuple[int, int], ...] = ((10, 5000),)
-DAEMON = (100, 1000)
+THROUGH = ("function", "daemon")
+Size: TypeAlias = tuple[str, int, int]
+"""Through what, DAGs, and runs that have ended."""
+SIZES: tuple[Size, ...] = (
+    *(("function", 200, 10), ("function", 500, 0), ("function", 10, 1000)),
+    *(("daemon", 10, 1000), ("daemon", 100, 1000)),
+)
+OURS_ALONE: tuple[Size, ...] = (("function", 10, 5000), ("daemon", 10, 5000))
 
 
 def cells(arguments: argparse.Namespace) -> Iterator[tuple[Cell, int]]:
@@ -46,15 +51,11 @@ def cells(arguments: argparse.Namespace) -> Iterator[tuple[Cell, int]]:
     if arguments.quick:
         yield from ((("function", 5, 3, tool, api), 1) for tool, api in whose)
         return
-    if arguments.only != "daemon":
-        wanted = [tuple(arguments.cell)] if arguments.cell else [*FUNCTION, *OURS_ALONE]
-        for dags, runs in wanted:
-            for tool, api in whose:
-                if tool == "ours" or (dags, runs) not in OURS_ALONE:
-                    yield ("function", dags, runs, tool, api), arguments.repeats if tool == "ours" else 1
-    if arguments.only != "function":
-        dags, runs = arguments.daemon_cell
-        yield from ((("daemon", dags, runs, tool, api), 1) for tool, api in whose)
+    for through, dags, runs in arguments.cell or (*SIZES, *OURS_ALONE):
+        for tool, api in whose:
+            is_repeated = tool == "ours" and through == "function"
+            if tool == "ours" or (through, dags, runs) not in OURS_ALONE:
+                yield (through, dags, runs, tool, api), arguments.repeats if is_repeated else 1
 
 
 def measured(cell: Cell, repeat: int, limit: float) -> Observation:
@@ -72,14 +73,21 @@ def measured(cell: Cell, repeat: int, limit: float) -> Observation:
             return Observation.of(cell, repeat, {"error": str(error)[-300:]})
 
 
-def told(wanted: Iterable[tuple[Cell, int]], limit: float) -> Iterator[Observation]:
-    """Measure, and say what is measured as it is measured."""
-    for cell, repeats in wanted:
-        for repeat in range(repeats):
-            observation = measured(cell, repeat, limit)
+def told(wanted: Sequence[tuple[Cell, int]], limit: float) -> Iterator[Observation]:
+    """Measure, each cell in turn, and say what is measured as it is measured."""
+    for repeat in range(max(repeats for _, repeats in wanted)):
+        for cell in [cell for cell, repeats in wanted if repeat < repeats]:
+            observation = measured(cell, repeat, limit * max(cell[2] / 1000, 1.0))
             sys.stdout.write(f"{observation}\n")
             sys.stdout.flush()
             yield observation
+
+
+def _size(text: str) -> Size:
+    through, dags, runs = text.split(":")
+    if through not in THROUGH:
+        raise ValueError(through)
+    return through, int(dags), int(runs)
 
 
 def main() -> None:
@@ -89,11 +97,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="one small cell, in seconds")
-    parser.add_argument("--only", choices=["function", "daemon"])
-    parser.add_argument("--cell", type=int, nargs=2, metavar=("DAGS", "RUNS"), help="of the function alone")
+    parser.add_argument("--cell", type=_size, nargs="+", help="only these, such as daemon:10:5000")
     parser.add_argument("--tools", nargs="+", choices=["ours", "peer"], default=["ours", "peer"])
-    parser.add_argument("--daemon-cell", type=int, nargs=2, metavar=("DAGS", "RUNS"), default=DAEMON)
-    parser.add_argument("--limit", type=float, default=LIMIT_SECONDS, help="seconds, through the daemon")
+    parser.add_argument("--limit", type=float, default=LIMIT_SECONDS, help="seconds for a thousand runs")
     parser.add_argument("--repeats", type=int, default=3, help="of ours, through the function")
     parser.add_argument(
         "--add", action="store_true", help="keep the last results, but for what is measured again"

@@ -16,6 +16,7 @@ _FIELDS = (
     ("run_requests", "runs launched", count),
 )
 _IDLE = (("idle_requests", "requests", count), ("idle_cpu", "processor", seconds))
+_GROWTH = {"requests": "requests", "ticks": "ticks", "cpu": "processor", "wall": "wall"}
 _HEAD = ["DAGs", "assets", "runs", "who"]
 
 
@@ -32,6 +33,8 @@ def write_page(observations: Observations, out: Path) -> None:
         str(observations.conditions),
         "The peer's median divided by ours, both on `/api/v1`:",
         _ratios(observations),
+        "What more runs cost, divided by what a thousand cost, ours:",
+        _growth(observations),
         "A catch-up through the sensor function; median (least to most):",
         _table(observations, function, _FIELDS),
         "An idle tick after it, with these runs still in the overlap:",
@@ -58,6 +61,20 @@ def _table(
         shown = [observations.spread(field, cell).text(write) for field, _, write in fields]  # type: ignore[arg-type]
         rows.append([count(dags), count(assets), count(runs), f"{tool} /api/{api}", *shown])
     return table([*_HEAD, *(name for _, name, _ in fields)], rows)
+
+
+def _growth(observations: Observations) -> str:
+    rows: list[Sequence[str]] = []
+    for cell in observations.cells:
+        through, dags, runs, tool, api = cell
+        thousand: Cell = (through, dags, 1000, tool, api)
+        if tool == "ours" and runs > thousand[2] and observations.of(thousand):
+            spreads = [
+                (observations.spread(field, cell), observations.spread(field, thousand)) for field in _GROWTH
+            ]
+            shown = [times(more.median / less.median) for more, less in spreads]
+            rows.append([through, count(dags), count(runs), f"/api/{api}", *shown])
+    return table(["through", "DAGs", "runs", "API", *_GROWTH.values()], rows)
 
 
 def _ratios(observations: Observations) -> str:

@@ -10,12 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import dagster as dg
 import pytest
 import requests
 from sites.airflow_gate import AirflowGate
 from sites.airflow_two import BIN_VARIABLE, AirflowTwoSite
 from sites.observing import INSTANCES, TASKS, WIDE, Observing, Told, query
 
+from dagster_airlift_core import (
+    AirflowBasicAuthBackend,
+    AirflowInstance,
+    assets_with_task_mappings,
+    build_defs_from_airflow_instance,
+)
+from dagster_airlift_core.testing import SensorDaemon
 from peering_with_dbt.story.airflow_server import AirflowSite, DagRun
 from peering_with_dbt.story.errors import StoryError
 from peering_with_dbt.story.place import Place, fresh_place
@@ -153,6 +161,35 @@ def test_a_retried_task_is_told_of_its_last_try_and_a_mapped_one_once(world: Wor
         "mapped_1": 1,
         "mapped_50": 50,
     }
+
+
+def test_told_each_for_itself_the_instances_of_a_mapped_task_have_an_event_each(world: World) -> None:
+    airflow = AirflowInstance(
+        AirflowBasicAuthBackend(world.gate.url, "viewer", world.place.viewer_password), "each"
+    )
+    lengths = {"mapped_0": 0, "mapped_1": 1, "mapped_50": 50}
+    specs = [
+        asset
+        for dag_id in lengths
+        for asset in assets_with_task_mappings(dag_id, {"parts": [dg.AssetSpec(dag_id)]})
+    ]
+    defs = build_defs_from_airflow_instance(
+        airflow_instance=airflow, defs=dg.Definitions(assets=specs), mapped_tasks="each"
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        daemon = SensorDaemon(defs, instance)
+        while daemon.tick():
+            pass
+
+        told = {dag_id: [_map_index(event) for event in daemon.events(dag_id)] for dag_id in lengths}
+
+    assert {dag_id: sorted(indexes) for dag_id, indexes in told.items()} == {
+        dag_id: list(range(length)) for dag_id, length in lengths.items()
+    }
+
+
+def _map_index(event: dg.AssetMaterialization) -> int:
+    return int(str(event.metadata["Map Index"].value))
 
 
 def test_a_clear_of_one_task_and_a_mark_by_hand_are_each_told_once(world: World) -> None:

@@ -95,6 +95,17 @@ def test_each_dag_is_a_job_with_its_assets(defs: dg.Definitions) -> None:
     }
 
 
+def test_a_launch_of_the_job_runs_nothing_in_airflow_and_records_nothing_of_its_assets(
+    fake: FakeAirflow, defs: dg.Definitions, dagster_instance: dg.DagsterInstance
+) -> None:
+    run = defs.resolve_job_def("prod__dag__etl").execute_in_process(instance=dagster_instance)
+
+    assert run.success
+    assert not fake.runs
+    assert not run.get_asset_materialization_events()
+    assert dagster_instance.get_latest_materialization_event(dg.AssetKey("table")) is None
+
+
 def test_without_the_choice_there_is_neither_job_nor_run(
     fake: FakeAirflow, airflow: AirflowInstance, dagster_instance: dg.DagsterInstance
 ) -> None:
