@@ -128,7 +128,7 @@ def test_slim_specs_lack_columns_and_sql_alone(projects: Path) -> None:
 
 
 def test_a_detail_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="detail is 'thin'. Choose one of 'full', 'slim'"):
+    with pytest.raises(ValueError, match=r"detail is 'thin'\. Choose one of 'full', 'slim'"):
         DbtOnAirflow({}, {}, detail="thin")  # pyright: ignore[reportArgumentType]
 
 

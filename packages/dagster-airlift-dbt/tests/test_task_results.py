@@ -387,7 +387,7 @@ def test_without_checks_none_is_declared_and_none_told(
 
 
 def test_checks_that_there_are_not_are_refused(till: Till) -> None:
-    with pytest.raises(ValueError, match="checks is 'some'. Choose one of 'all', 'failures', 'none'"):
+    with pytest.raises(ValueError, match=r"checks is 'some'\. Choose one of 'all', 'failures', 'none'"):
         DbtOnAirflow(manifest=till.manifest, tasks=BUILD, checks="some")  # type: ignore[arg-type]
 
 

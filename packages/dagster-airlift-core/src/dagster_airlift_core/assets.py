@@ -22,7 +22,7 @@ from dagster_airlift_core.mapping import (
     mapping_metadata,
 )
 from dagster_airlift_core.migration import RUNS_IN_TAG, STATUS_TAG, Place, place_of
-from dagster_airlift_core.model import Dag
+from dagster_airlift_core.model import Dag, Task
 from dagster_airlift_core.snapshot import AirflowSnapshot
 from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, MAPPED_ASSETS_METADATA_KEY, TASK_ID_TAG
 
@@ -93,7 +93,7 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
     }
     code = source.snapshot.sources.get(dag.dag_id)
     return spec_like(
-        _template(name, "dag"),
+        template(name, "airflow", "dag"),
         key=dag_asset_key(name, dag.dag_id),
         deps=deps,
         description=_description(dag, name),
@@ -116,8 +116,9 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
 
 
 @lru_cache(maxsize=64)
-def _template(instance: str, kind: str) -> AssetSpec:
-    return AssetSpec("template", kinds={"airflow", kind}, group_name=dagster_name(instance))
+def template(instance: str, *kinds: str) -> AssetSpec:
+    """Return a spec of some kinds in the group of an Airflow instance, which others are made like."""
+    return AssetSpec("template", kinds=set(kinds), group_name=dagster_name(instance))
 
 
 def _description(dag: Dag, instance: str) -> str:
@@ -151,7 +152,7 @@ def task_asset_specs(source: Source, handles: Iterable[TaskHandle]) -> Sequence[
 
 def _task_asset_spec(source: Source, handle: TaskHandle, deps: Sequence[AssetKey]) -> AssetSpec:
     spec = spec_like(
-        _template(source.instance, "task"),
+        template(source.instance, "airflow", "task"),
         key=task_asset_key(source.instance, handle.dag_id, handle.task_id),
         deps=deps,
         description=f"The task {handle} of the Airflow instance {source.instance}.",
@@ -191,15 +192,16 @@ def described(
     handles = tuple(dict.fromkeys(one.handle for one in entries if one.instance == source.instance))
     if not handles:
         return spec
-    tags = {INSTANCE_TAG: tag_part(source.instance), **_task_tags(handles, source.snapshot)}
+    tasks = [_task_of(handle, source.snapshot) for handle in handles]
+    tags = {INSTANCE_TAG: tag_part(source.instance), **_task_tags(tasks)}
     if len(handles) == 1:
         tags[DAG_ID_TAG] = tag_part(handles[0].dag_id)
         if isinstance(handles[0], TaskHandle):
             tags[TASK_ID_TAG] = tag_part(handles[0].task_id)
     metadata: dict[str, object] = {**mapping_metadata(entries)}
-    for handle in handles:
+    for handle, task in zip(handles, tasks, strict=True):
         suffix = f" ({handle})" if len(handles) > 1 else ""
-        metadata.update({f"{label}{suffix}": value for label, value in _facts(handle, source, tags)})
+        metadata.update({f"{label}{suffix}": value for label, value in _facts(handle, task, source, tags)})
     if any(not is_there(handle, source.snapshot) for handle in handles):
         tags[STATUS_TAG] = "missing"
     place = place_of(handles, source.snapshot, automation)
@@ -211,9 +213,12 @@ def described(
     return with_facts(spec, metadata, tags)
 
 
-def _task_tags(handles: Sequence[Handle], snapshot: AirflowSnapshot) -> dict[str, str]:
+def _task_of(handle: Handle, snapshot: AirflowSnapshot) -> Task | None:
+    return snapshot.tasks.get(handle) if isinstance(handle, TaskHandle) else None
+
+
+def _task_tags(tasks: Sequence[Task | None]) -> dict[str, str]:
     """Return the operator and the task group that all of these tasks share, where a tag can hold them as they are."""
-    tasks = [snapshot.tasks.get(handle) if isinstance(handle, TaskHandle) else None for handle in handles]
     shared = {
         OPERATOR_TAG: {task.operator if task else None for task in tasks},
         TASK_GROUP_TAG: {task.group_id if task else None for task in tasks},
@@ -225,17 +230,18 @@ def _task_tags(handles: Sequence[Handle], snapshot: AirflowSnapshot) -> dict[str
     }
 
 
-def _facts(handle: Handle, source: Source, tags: Mapping[str, str]) -> Iterator[tuple[str, object]]:
+def _facts(
+    handle: Handle, task: Task | None, source: Source, tags: Mapping[str, str]
+) -> Iterator[tuple[str, object]]:
     """Yield what is known of a task or DAG and is not told by a tag."""
-    snapshot, links = source.snapshot, source.links
-    dag = snapshot.dags.get(handle.dag_id)
+    links = source.links
+    dag = source.snapshot.dags.get(handle.dag_id)
     if dag and dag.schedule:
         yield "Schedule", dag.schedule
     if isinstance(handle, DagHandle):
         yield "View DAG", MetadataValue.url(links.dag(handle.dag_id))
         return
     yield "View Task", MetadataValue.url(links.task(handle.dag_id, handle.task_id))
-    task = snapshot.tasks.get(handle)
     if task and task.operator and OPERATOR_TAG not in tags:
         yield "Operator", task.operator
     if task and task.group_id and TASK_GROUP_TAG not in tags:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dagster_airlift_core.arguments import expect
 
@@ -60,6 +61,7 @@ def instance_name(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=4096)
 def dagster_name(text: str, *, also: str = "") -> str:
     """Return a name of letters, digits and underscores that no other text is given.
 

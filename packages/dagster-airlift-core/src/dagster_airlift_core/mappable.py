@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
 from typing import TypeAlias, TypeVar
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec
@@ -23,7 +22,7 @@ def mappable(to: DagHandle | TaskHandle | str, assets: Iterable[_Value]) -> tupl
     Raises:
         MappingError: It is no list, something in it cannot be mapped, or what it is mapped to has no id.
     """
-    if not isinstance(to, str) and not all(_is(name, str) and name for name in astuple(to)):
+    if not isinstance(to, str) and not all(_is(name, str) and name for name in _ids(to)):
         raise MappingError(f"Assets are mapped to {to!r}. Ids of DAGs and tasks are texts, and not empty.")
     if isinstance(assets, (str, AssetKey, AssetSpec, AssetsDefinition)) or not _is(assets, Iterable):
         raise MappingError(f"{_named(to)} is mapped to {_shown(assets)}, which is no list. {_ACCEPTED}.")
@@ -60,6 +59,10 @@ def task_handle(task: TaskHandle | Mapping[str, str]) -> TaskHandle:
         return TaskHandle(task[DAG_ID_FIELD], task[TASK_ID_FIELD])
     except (LookupError, TypeError) as error:
         raise MappingError(f"Expected a task like TaskHandle('etl', 'load'), found {task!r}.") from error
+
+
+def _ids(to: DagHandle | TaskHandle) -> tuple[str, ...]:
+    return (to.dag_id, to.task_id) if isinstance(to, TaskHandle) else (to.dag_id,)
 
 
 def _is(value: object, kind: type | tuple[type, ...]) -> bool:

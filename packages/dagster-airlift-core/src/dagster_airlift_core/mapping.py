@@ -251,12 +251,13 @@ def _items(value: object) -> Sequence[object]:
 
 def _entry(spec: AssetSpec, key: str, item: object) -> MappingEntry:
     fields = cast("Mapping[object, object]", item) if isinstance(item, (dict, Mapping)) else {}
-    names = [fields.get(name) for name in (DAG_ID_FIELD, TASK_ID_FIELD, INSTANCE_FIELD)]
-    dag_id, task_id, instance = (name if isinstance(name, str) else None for name in names)
-    if dag_id and key == DAG_MAPPING_METADATA_KEY:
-        return MappingEntry(DagHandle(dag_id), instance)
-    if dag_id and task_id:
-        return MappingEntry(TaskHandle(dag_id, task_id), instance)
+    dag_id, task_id, named = fields.get(DAG_ID_FIELD), fields.get(TASK_ID_FIELD), fields.get(INSTANCE_FIELD)
+    instance = named if isinstance(named, str) else None
+    if isinstance(dag_id, str) and dag_id:
+        if key == DAG_MAPPING_METADATA_KEY:
+            return MappingEntry(DagHandle(dag_id), instance)
+        if isinstance(task_id, str) and task_id:
+            return MappingEntry(TaskHandle(dag_id, task_id), instance)
     raise MappingError(
         f"The metadata {key!r} of the asset {spec.key.to_user_string()!r} has the entry {item!r}. "
         "Write it with assets_with_task_mappings or assets_with_dag_mappings."
