@@ -303,7 +303,7 @@ def test_a_log_for_people_tells_the_same_statuses(
     assert statuses(found) == expected(till)
     assert found.notes == ()
     assert reasons(found) == {
-        each["unique_id"]: each["message"]
+        each["unique_id"]: "\n".join(line for line in each["message"].split("\n") if line.strip())
         for each in till.run_results["results"]
         if each["status"] in {"error", "fail", "warn"}
     }

@@ -28,7 +28,8 @@ def read_reasons(lines: Iterable[str], nodes: Iterable[DbtNode]) -> Mapping[str,
         nodes: What the results are of.
 
     Returns:
-        Unique id → the reason, as it is in the `message` of run results; of a name that means one resource.
+        Unique id → the reason, as it is in the `message` of run results but without empty lines, which some
+        versions of DuckDB write; of a name that means one resource.
     """
     known = _by_name(nodes)
     reasons: defaultdict[str, list[str]] = defaultdict(list)
