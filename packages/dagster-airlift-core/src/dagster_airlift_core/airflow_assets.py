@@ -100,7 +100,7 @@ class AirflowAssets:
         names = [asset.name for asset in assets if asset.name != asset.uri]
         schemes = {match[1] for uri in uris if (match := _SCHEME.match(uri))}
         spec = spec_like(
-            template(instance, "airflow", *sorted(schemes)[:1]),
+            template(instance, *sorted(schemes)[:1]),
             key=key,
             deps=(),
             description=f"The asset {', '.join(names or uris)} of the Airflow instance {instance}.",

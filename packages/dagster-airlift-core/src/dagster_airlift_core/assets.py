@@ -93,7 +93,7 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
     }
     code = source.snapshot.sources.get(dag.dag_id)
     return spec_like(
-        template(name, "airflow", "dag"),
+        template(name, "dag"),
         key=dag_asset_key(name, dag.dag_id),
         deps=deps,
         description=_description(dag, name),
@@ -117,8 +117,8 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
 
 @lru_cache(maxsize=64)
 def template(instance: str, *kinds: str) -> AssetSpec:
-    """Return a spec of some kinds in the group of an Airflow instance, which others are made like."""
-    return AssetSpec("template", kinds=set(kinds), group_name=dagster_name(instance))
+    """Return a spec of Airflow and more kinds, in the group of an Airflow instance, which others are made like."""
+    return AssetSpec("template", kinds={"airflow", *kinds}, group_name=dagster_name(instance))
 
 
 def _description(dag: Dag, instance: str) -> str:
@@ -152,7 +152,7 @@ def task_asset_specs(source: Source, handles: Iterable[TaskHandle]) -> Sequence[
 
 def _task_asset_spec(source: Source, handle: TaskHandle, deps: Sequence[AssetKey]) -> AssetSpec:
     spec = spec_like(
-        template(source.instance, "airflow", "task"),
+        template(source.instance, "task"),
         key=task_asset_key(source.instance, handle.dag_id, handle.task_id),
         deps=deps,
         description=f"The task {handle} of the Airflow instance {source.instance}.",
