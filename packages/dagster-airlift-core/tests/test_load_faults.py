@@ -224,6 +224,7 @@ def of_the_environment() -> str:
         pytest.param(of_the_environment, ["KeyError was raised in of_the_environment"], id="in a library"),
         pytest.param(lambda: "", ["the token is empty"], id="empty"),
         pytest.param(lambda: "\n", ["the token is empty"], id="blank"),
+        pytest.param(lambda: None, ["the token is empty"], id="none"),
         pytest.param(lambda: f"a\n{CANARY}", ["no HTTP header takes"], id="of two lines"),
         pytest.param(lambda: f"€{CANARY}", ["no HTTP header takes"], id="of other letters"),
     ],

@@ -260,7 +260,7 @@ class AirflowTokenAuthBackend(RenewedAuthBackend):
             AirflowUnauthorized: There is none.
         """
         token = self._token if isinstance(self._token, str) else self._token()
-        if not token.strip():
+        if not token or token.isspace():
             raise server.refused("the token is empty. Look where it is read")
         return Credentials.of_token(token)
 
