@@ -23,7 +23,7 @@ with DAG(
     description="What the contract asks about",
     default_args={"owner": "alice"},
 ):
-    said = """echo '{"said": "hello"}'"""
+    said = """echo; echo '{"said": "hello"}'"""
     extract = BashOperator(task_id="extract", bash_command=said, outlets=[Asset("s3://bkt/contract/raw")])
     with TaskGroup("grp"):
         load = BashOperator(task_id="load", bash_command="true")

@@ -303,7 +303,7 @@ def test_a_log_for_people_tells_the_same_statuses(
     assert statuses(found) == expected(till)
     assert found.notes == ()
     assert reasons(found) == {
-        each["unique_id"]: "\n".join(line for line in each["message"].split("\n") if line.strip())
+        each["unique_id"]: each["message"]
         for each in till.run_results["results"]
         if each["status"] in {"error", "fail", "warn"}
     }
@@ -340,6 +340,7 @@ def test_the_reason_of_a_failure_is_read_as_cosmos_logs_it(
         "model.till.broken": (
             "Runtime Error in model broken (models/broken.sql)\n"
             "  Catalog Error: Table with name nowhere_at_all does not exist!\n"
+            "\n"
             "  LINE 1: from nowhere_at_all"
         ),
         "test.till.not_null_sales_id.3d0421fce8": "Got 1 result, configured to fail if != 0",

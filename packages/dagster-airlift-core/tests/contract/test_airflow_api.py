@@ -79,7 +79,7 @@ def fill(fake: FakeAirflow) -> None:
     fake.add_dag("contract_fails", {"good": ["bad"], "bad": ["never"], "never": []})
     fake.add_asset(URI, producing=[("contract", "extract")], scheduled=["contract_fails"])
     for run in ("r1", "r2"):
-        fake.set_log("contract", run, "extract", f"Running command\n{SAID}")
+        fake.set_log("contract", run, "extract", f"Running command\n\n{SAID}")
         fake.set_xcom("contract", run, "extract", "return_value", SAID)
     fake.add_import_error("broken.py", "Traceback\nNameError: name 'broken' is not defined\n")
     for run in ("r1", "r2"):
@@ -95,7 +95,7 @@ def fill(fake: FakeAirflow) -> None:
     fake.set_task("contract_fails", "r1", "never", "upstream_failed")
     fake.set_run("contract_fails", "r1", "failed")
     for dag_id, run, task, index in list(fake.task_instances):
-        command = {"bad": "false", "extract": f"echo '{SAID}'"}.get(task, "true")
+        command = {"bad": "false", "extract": f"echo; echo '{SAID}'"}.get(task, "true")
         fake.render_task(dag_id, run, task, {"bash_command": command, "env": None}, map_index=index)
     fake.now += timedelta(seconds=5)
 
@@ -215,7 +215,7 @@ def test_what_the_tasks_of_many_dags_ran_last_comes_at_once(server: Server) -> N
         for task_id, rows in found.items()
     }
     assert commands == {
-        ("contract", "extract"): [(-1, f"echo '{SAID}'")],
+        ("contract", "extract"): [(-1, f"echo; echo '{SAID}'")],
         ("contract", "parts"): [(0, "true"), (1, "true"), (2, "true")],
         ("contract_fails", "bad"): [(-1, "false")],
     }
@@ -430,7 +430,9 @@ def test_the_log_of_a_try_has_each_line_that_the_task_wrote(server: Server) -> N
 
     lines = list(left.log_lines(row))
 
-    assert len([line for line in lines if line.endswith(SAID)]) == 1
+    (at,) = (number for number, line in enumerate(lines) if line.endswith(SAID))
+    before = lines[at - 1].partition("INFO - ")[2] if server.is_v1 else lines[at - 1]
+    assert before.strip() == "", "the task wrote an empty line before"
     with pytest.raises(AirflowNotFound):
         list(left.log_lines(replace(row, run_id="no such run")))
 

@@ -28,8 +28,7 @@ def read_reasons(lines: Iterable[str], nodes: Iterable[DbtNode]) -> Mapping[str,
         nodes: What the results are of.
 
     Returns:
-        Unique id → the reason, as it is in the `message` of run results but without empty lines, which some
-        versions of DuckDB write; of a name that means one resource.
+        Unique id → the reason, as it is in the `message` of run results; of a name that means one resource.
     """
     known = _by_name(nodes)
     reasons: defaultdict[str, list[str]] = defaultdict(list)
@@ -44,10 +43,11 @@ def read_reasons(lines: Iterable[str], nodes: Iterable[DbtNode]) -> Mapping[str,
             current = found
         elif _END.match(said):
             current = None
-        is_reason = said.strip() and not (head and head["what"] in _HEADINGS)
-        if current and is_reason and len(reasons[current]) < MAX_LINES:
+        is_heading = head and head["what"] in _HEADINGS
+        if current and not is_heading and len(reasons[current]) < MAX_LINES:
             reasons[current].append(said.rstrip())
-    return {unique_id: "\n".join(said).strip() for unique_id, said in reasons.items() if said}
+    told = {unique_id: "\n".join(said).strip() for unique_id, said in reasons.items()}
+    return {unique_id: reason for unique_id, reason in told.items() if reason}
 
 
 def _by_name(nodes: Iterable[DbtNode]) -> Mapping[tuple[str, str, str], str | None]:

@@ -76,9 +76,9 @@ def _log_part(payload: object) -> LogPart:
 
 
 def _lines(item: object) -> list[str]:
-    """Airflow 3 gives events; where it cannot read its own log, lines."""
+    """Airflow 3 gives events, of which one may be an empty line; where it cannot read its own log, lines."""
     said = item if isinstance(item, str) else field(item, "event")
-    return said.splitlines() if isinstance(said, str) else []
+    return (said.splitlines() or [""]) if isinstance(said, str) else []
 
 
 def _texts_of_hosts(content: str) -> Iterator[str]:
