@@ -62,21 +62,24 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         hold = self.gate.take(self.path)
-        try:
-            answer = self._hand_on(body)
-        except requests.RequestException:
-            self.send_error(502)
-            return
-        if hold is not None:
-            hold.goes_on()
         with contextlib.suppress(ConnectionError):  # who asked is dead
-            self.send_response_only(answer.status_code)
-            for name in _RETURNED:
-                if name in answer.headers:
-                    self.send_header(name, answer.headers[name])
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
+            try:
+                answer = self._hand_on(body)
+            except requests.RequestException:
+                self.send_error(502)
+                return
+            if hold is not None:
+                hold.goes_on()
+            self._give(answer)
+
+    def _give(self, answer: requests.Response) -> None:
+        self.send_response_only(answer.status_code)
+        for name in _RETURNED:
+            if name in answer.headers:
+                self.send_header(name, answer.headers[name])
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
 
     def _hand_on(self, body: bytes) -> requests.Response:
         with requests.Session() as session:
