@@ -31,8 +31,8 @@ AIRFLOW = AirflowInstance(AirflowBasicAuthBackend("http://127.0.0.1:9", "viewer"
 MOMENT = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
-def dag(dag_id: str, *, is_paused: bool = False, is_stale: bool = False) -> Dag:
-    return Dag(dag_id, None, (), (), None, None, is_paused=is_paused, is_stale=is_stale)
+def dag(dag_id: str, *, schedule: str | None = None, is_paused: bool = False, is_stale: bool = False) -> Dag:
+    return Dag(dag_id, None, (), (), schedule, None, is_paused=is_paused, is_stale=is_stale)
 
 
 def task(dag_id: str, task_id: str, *after: str, is_proxied: bool = False) -> Task:
@@ -191,6 +191,40 @@ def test_a_mapped_asset_says_where_it_runs_now(tasks: list[Task], runs_in: str) 
 
     assert specs["table"].tags["airlift/runs-in"] == runs_in
     assert "etl.a" in str(specs["table"].metadata["Where It Runs"])
+
+
+@pytest.mark.parametrize(
+    ("tasks", "dags", "told"),
+    [
+        pytest.param([task("etl", "a")], [dag("etl")], "Airflow runs etl.a.", id="no schedule"),
+        pytest.param(
+            [task("etl", "a")],
+            [dag("etl", schedule="0 3 * * *")],
+            "Airflow runs etl.a (0 3 * * *).",
+            id="schedule",
+        ),
+        pytest.param(
+            [task("etl", "a", is_proxied=True)],
+            [dag("etl", schedule="@daily", is_paused=True)],
+            "Dagster runs it for etl.a (@daily, paused).",
+            id="paused",
+        ),
+        pytest.param(
+            [task("etl", "a", is_proxied=True), task("other", "b")],
+            [dag("etl", schedule="@daily"), dag("other", is_paused=True)],
+            "Dagster runs it for etl.a (@daily), Airflow runs other.b (paused).",
+            id="two DAGs",
+        ),
+    ],
+)
+def test_where_an_asset_runs_is_told_with_what_brings_it_about(
+    tasks: list[Task], dags: list[Dag], told: str
+) -> None:
+    handles = [TaskHandle(one.dag_id, one.task_id) for one in tasks]
+
+    specs = built(snapshot(*tasks, dags=dags), *assets_with_multiple_task_mappings([table], handles))
+
+    assert specs["table"].metadata["Where It Runs"] == told
 
 
 def test_an_asset_of_a_dag_runs_in_dagster_when_all_tasks_are_proxied() -> None:

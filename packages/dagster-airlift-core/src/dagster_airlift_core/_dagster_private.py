@@ -259,7 +259,7 @@ def with_facts(
 def _changed(spec: AssetSpec, **changes: object) -> AssetSpec:
     """Return a spec with other values: `_replace` without its look at the type of each of them."""
     as_tuple: Any = spec
-    return as_tuple._make({**as_tuple._asdict(), **changes}.values())
+    return as_tuple._make({**dict(zip(as_tuple._fields, as_tuple, strict=True)), **changes}.values())
 
 
 def with_deps(spec: AssetSpec, deps: Iterable[AssetKey]) -> AssetSpec:

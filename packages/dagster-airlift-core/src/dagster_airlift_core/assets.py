@@ -17,7 +17,7 @@ from dagster_airlift_core.mapping import (
     DagIndex,
     Handle,
     MappingEntry,
-    claimed_entries,
+    entries_of,
     handles_of,
     mapping_metadata,
 )
@@ -188,8 +188,8 @@ def described(
         automation: What makes Dagster run the asset on its own account, None for nothing.
         added: Entries to add to its mapping.
     """
-    entries = (*claimed_entries(spec, source.instance), *added)
-    handles = tuple(dict.fromkeys(one.handle for one in entries if one.instance == source.instance))
+    entries = (*entries_of(spec, source.instance), *added)
+    handles = tuple(dict.fromkeys([one.handle for one in entries if one.instance == source.instance]))
     if not handles:
         return spec
     tasks = [_task_of(handle, source.snapshot) for handle in handles]
@@ -202,7 +202,8 @@ def described(
     for handle, task in zip(handles, tasks, strict=True):
         suffix = f" ({handle})" if len(handles) > 1 else ""
         metadata.update({f"{label}{suffix}": value for label, value in _facts(handle, task, source, tags)})
-    if any(not is_there(handle, source.snapshot) for handle in handles):
+    unknown = [handle for handle, task in zip(handles, tasks, strict=True) if task is None]
+    if any(not is_there(handle, source.snapshot) for handle in unknown):
         tags[STATUS_TAG] = "missing"
     place = place_of(handles, source.snapshot, automation)
     if place:
@@ -235,9 +236,6 @@ def _facts(
 ) -> Iterator[tuple[str, object]]:
     """Yield what is known of a task or DAG and is not told by a tag."""
     links = source.links
-    dag = source.snapshot.dags.get(handle.dag_id)
-    if dag and dag.schedule:
-        yield "Schedule", dag.schedule
     if isinstance(handle, DagHandle):
         yield "View DAG", MetadataValue.url(links.dag(handle.dag_id))
         return

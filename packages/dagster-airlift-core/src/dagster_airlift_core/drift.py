@@ -21,9 +21,9 @@ _SEARCHES = 50
 
 def drift(mapping: AssetMapping, snapshot: AirflowSnapshot) -> Mapping[Handle, str]:
     """Return a sentence for each task or DAG that is mapped and that the Airflow instance does not have."""
-    handles = sorted({*mapping.tasks, *mapping.dags}, key=str)
+    missing = [handle for handle in (*mapping.tasks, *mapping.dags) if not is_there(handle, snapshot)]
     catalogue = _Catalogue(snapshot)
-    return {handle: catalogue.missing(handle) for handle in handles if not is_there(handle, snapshot)}
+    return {handle: catalogue.missing(handle) for handle in sorted(missing, key=str)}
 
 
 def is_there(handle: Handle, snapshot: AirflowSnapshot) -> bool:

@@ -228,31 +228,34 @@ def _changed(asset: _Asset, new: Sequence[MappingEntry]) -> _Asset:
     return cast("_Asset", changed)
 
 
-def entries_of(spec: AssetSpec) -> tuple[MappingEntry, ...]:
+def entries_of(spec: AssetSpec, instance: str | None = None) -> tuple[MappingEntry, ...]:
     """Return the mapping in the metadata of a spec.
+
+    Args:
+        spec: The spec.
+        instance: Name of the Airflow instance of those entries that name none.
 
     Raises:
         MappingError: It is not of the form that we write.
     """
-    return tuple(
-        _entry(spec, key, item)
+    written = [
+        (key, value)
         for key in (TASK_MAPPING_METADATA_KEY, DAG_MAPPING_METADATA_KEY)
-        for item in _items(spec.metadata.get(key))
-    )
+        if (value := spec.metadata.get(key)) is not None
+    ]
+    return tuple([_entry(spec, key, item, instance) for key, value in written for item in _items(value)])
 
 
 def _items(value: object) -> Sequence[object]:
-    if value is None:
-        return ()
     if isinstance(value, JsonMetadataValue):
         value = value.data
     return cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else (value,)
 
 
-def _entry(spec: AssetSpec, key: str, item: object) -> MappingEntry:
+def _entry(spec: AssetSpec, key: str, item: object, unclaimed: str | None) -> MappingEntry:
     fields = cast("Mapping[object, object]", item) if isinstance(item, (dict, Mapping)) else {}
     dag_id, task_id, named = fields.get(DAG_ID_FIELD), fields.get(TASK_ID_FIELD), fields.get(INSTANCE_FIELD)
-    instance = named if isinstance(named, str) else None
+    instance = named if named and isinstance(named, str) else unclaimed
     if isinstance(dag_id, str) and dag_id:
         if key == DAG_MAPPING_METADATA_KEY:
             return MappingEntry(DagHandle(dag_id), instance)
@@ -284,17 +287,10 @@ def mapping_metadata(entries: Iterable[MappingEntry]) -> Mapping[str, JsonMetada
 
 def claimed(spec: AssetSpec, instance: str) -> AssetSpec:
     """Return the spec with the name of an Airflow instance in every entry that has none yet."""
-    entries = claimed_entries(spec, instance)
+    entries = entries_of(spec, instance)
     return spec if entries == entries_of(spec) else with_entries(spec, entries)
-
-
-def claimed_entries(spec: AssetSpec, instance: str) -> tuple[MappingEntry, ...]:
-    """Return the mapping of a spec, with the name of an Airflow instance where an entry has none."""
-    return tuple(
-        entry if entry.instance else MappingEntry(entry.handle, instance) for entry in entries_of(spec)
-    )
 
 
 def handles_of(spec: AssetSpec, instance: str) -> tuple[Handle, ...]:
     """Return the tasks and DAGs of one Airflow instance that an asset is mapped to."""
-    return tuple(entry.handle for entry in entries_of(spec) if entry.instance == instance)
+    return tuple([entry.handle for entry in entries_of(spec) if entry.instance == instance])

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.mapping import Handle
+from dagster_airlift_core.model import Dag
 from dagster_airlift_core.snapshot import AirflowSnapshot
 
 RUNS_IN_TAG = "airlift/runs-in"
@@ -47,20 +48,23 @@ def place_of(handles: Sequence[Handle], snapshot: AirflowSnapshot, automation: s
         snapshot: What Airflow has.
         automation: What makes Dagster run the asset on its own account, None for nothing.
     """
-    told = {handle: _is_proxied(handle, snapshot) for handle in handles}
-    proxied = [handle for handle, is_proxied in told.items() if is_proxied]
-    others = [handle for handle, is_proxied in told.items() if is_proxied is False]
-    running = [handle for handle in others if not snapshot.dags[handle.dag_id].is_paused]
-    if not proxied and not others:
-        return None
-    if automation and running:
-        why = f"Airflow runs {_names(running)}, and Dagster runs it too: {automation}."
-        return Place(RunsIn.BOTH, why, is_mistake=True)
+    proxied: list[Handle] = []
+    others: list[Handle] = []
+    for handle in handles:
+        is_proxied = _is_proxied(handle, snapshot)
+        if is_proxied is not None:
+            (proxied if is_proxied else others).append(handle)
+    if automation:
+        running = [handle for handle in others if not snapshot.dags[handle.dag_id].is_paused]
+        if running:
+            why = f"Airflow runs {_named(running, snapshot)}, and Dagster runs it too: {automation}."
+            return Place(RunsIn.BOTH, why, is_mistake=True)
+    for_dagster, by_airflow = _named(proxied, snapshot), _named(others, snapshot)
     if proxied and others:
-        return Place(RunsIn.BOTH, f"Dagster runs it for {_names(proxied)}, Airflow runs {_names(others)}.")
+        return Place(RunsIn.BOTH, f"Dagster runs it for {for_dagster}, Airflow runs {by_airflow}.")
     if proxied:
-        return Place(RunsIn.DAGSTER, f"Dagster runs it for {_names(proxied)}.")
-    return Place(RunsIn.AIRFLOW, f"Airflow runs {_names(others)}.")
+        return Place(RunsIn.DAGSTER, f"Dagster runs it for {for_dagster}.")
+    return Place(RunsIn.AIRFLOW, f"Airflow runs {by_airflow}.") if others else None
 
 
 def _is_proxied(handle: Handle, snapshot: AirflowSnapshot) -> bool | None:
@@ -71,5 +75,16 @@ def _is_proxied(handle: Handle, snapshot: AirflowSnapshot) -> bool | None:
     return 0 < known == proxied if handle.dag_id in snapshot.dags else None
 
 
-def _names(handles: Sequence[Handle]) -> str:
-    return ", ".join(f"the DAG {one}" if isinstance(one, DagHandle) else str(one) for one in handles)
+def _named(handles: Sequence[Handle], snapshot: AirflowSnapshot) -> str:
+    """Return the tasks and DAGs, each with what brings it about that they run, or keeps them from it."""
+    return ", ".join(f"{_name(handle)}{_when(snapshot.dags[handle.dag_id])}" for handle in handles)
+
+
+def _name(handle: Handle) -> str:
+    return f"the DAG {handle}" if isinstance(handle, DagHandle) else f"{handle.dag_id}.{handle.task_id}"
+
+
+def _when(dag: Dag) -> str:
+    if dag.is_paused:
+        return f" ({dag.schedule}, paused)" if dag.schedule else " (paused)"
+    return f" ({dag.schedule})" if dag.schedule else ""
