@@ -16,6 +16,13 @@ from peering_with_dbt.story.processes import Processes, Server
 _START_SECONDS = 180.0
 _REQUEST_SECONDS = 30.0
 _UNFINISHED = frozenset({"queued", "running"})
+_DATABASE_ERROR = "Database error"
+_ATTEMPTS = 10
+_LOCK_SECONDS = 60
+"""Five, which sqlite waits for a lock unless it is told otherwise, are few on a slow disk."""
+_OWN_LOCK_SECONDS = 5
+"""Airflow 3's API server writes its audit log in the thread that all requests go through: while one of them holds the lock,
+all stand still until that writing has waited long enough to fail."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,8 @@ class AirflowSite:
     def start(self) -> None:
         """Start the servers and wait until they are healthy and have parsed the DAGs."""
         port = str(self._place.airflow_port)
-        api = self._start("airflow-api-server", "api-server", "--host", "127.0.0.1", "--port", port)
+        address = ("--host", "127.0.0.1", "--port", port)
+        api = self._start("airflow-api-server", "api-server", *address, lock_seconds=_OWN_LOCK_SECONDS)
         scheduler = self._start("airflow-scheduler", "scheduler", "--skip-serve-logs")
         parser = self._start("airflow-dag-processor", "dag-processor")
         wait = self._processes.wait_until
@@ -94,7 +102,7 @@ class AirflowSite:
         self.log_in()
         wait(self._healthy, "Airflow's scheduler is healthy", _START_SECONDS, scheduler.log)
         wait(self._parsed, "Airflow has parsed both DAGs", _START_SECONDS, parser.log)
-        wait(self._has_pool, "Airflow has a pool for DuckDB", _START_SECONDS, api.log)
+        self._make_pool()
 
     def start_triggerer(self) -> Server:
         """Start the server that deferred tasks wait in, which the story itself does not need.
@@ -167,8 +175,9 @@ class AirflowSite:
         """Read the log of a try."""
         return json.dumps(self._call("GET", f"{_instance(run, task_id)}/logs/{try_number}"))
 
-    def _start(self, name: str, *arguments: str) -> Server:
-        return self._processes.start(name, ["airflow", *arguments], airflow_environment(self._place))
+    def _start(self, name: str, *arguments: str, lock_seconds: int = _LOCK_SECONDS) -> Server:
+        environment = airflow_environment(self._place, lock_seconds)
+        return self._processes.start(name, ["airflow", *arguments], environment)
 
     def _answers(self) -> bool:
         try:
@@ -192,25 +201,22 @@ class AirflowSite:
     def _parsed(self) -> bool:
         return {"load_lakehouse", "dbt_dag"} <= self.dag_ids()
 
-    def _has_pool(self) -> bool:
-        """Make the pool, if need be at the next attempt: just after the start, Airflow's sqlite may be locked too long."""
+    def _make_pool(self) -> None:
         pool = {
             "name": "duckdb",
             "slots": 1,
             "description": "DuckDB has one writer",
             "include_deferred": True,
         }
-        try:
-            self._call("POST", "pools", pool)
-        except StoryError as error:
-            if "Database error" not in str(error):
-                raise
-            return False
-        return True
+        self._call("POST", "pools", pool)
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         url = f"{self._place.airflow_url}/api/v2/{path}"
         answer = self._http.request(method, url, json=body, timeout=_REQUEST_SECONDS)
+        for _ in range(_ATTEMPTS - 1):
+            if answer.ok or _DATABASE_ERROR not in answer.text:  # of what ends so, nothing is stored
+                break
+            answer = self._http.request(method, url, json=body, timeout=_REQUEST_SECONDS)
         if not answer.ok:
             raise StoryError(
                 f"Airflow answered {answer.status_code} to {method} {url}: {answer.text[:500]}",
@@ -223,17 +229,18 @@ def _instance(run: DagRun, task_id: str) -> str:
     return f"dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
 
 
-def airflow_environment(place: Place) -> dict[str, str]:
-    """Build the environment of Airflow's processes.
+def airflow_environment(place: Place, lock_seconds: int) -> dict[str, str]:
+    """Build the environment of one of Airflow's processes.
 
     Args:
         place: The run.
+        lock_seconds: Seconds that it waits for the lock of its sqlite.
 
     Returns:
         The whole environment: sqlite, local executor, two users with passwords, quick intervals.
     """
     return {
-        **either_airflow_environment(place),
+        **either_airflow_environment(place, lock_seconds),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{place.airflow_url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(place.root / "airflow" / "passwords.json"),
@@ -249,11 +256,12 @@ def airflow_environment(place: Place) -> dict[str, str]:
     }
 
 
-def either_airflow_environment(place: Place) -> dict[str, str]:
+def either_airflow_environment(place: Place, lock_seconds: int = _LOCK_SECONDS) -> dict[str, str]:
     """Build what the processes of Airflow 2 and 3 have in common.
 
     Args:
         place: The run.
+        lock_seconds: Seconds that they wait for the lock of their sqlite.
 
     Returns:
         The environment: sqlite, local executor, quick intervals.
@@ -263,8 +271,7 @@ def either_airflow_environment(place: Place) -> dict[str, str]:
         **base_environment(place),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        # Five seconds, which sqlite waits for a lock unless it is told otherwise, are few on a slow disk.
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout={lock_seconds}",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags),
