@@ -21,7 +21,6 @@ from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.sensor import Observer
 from dagster_airlift_core.testing import FakeAirflow, Reply, SensorDaemon
-from dagster_airlift_core.transforming import AirflowDefinitionsData
 
 DAYS = 21
 PER_DAY = 5
@@ -66,13 +65,7 @@ def importing(
 ) -> HistoryImport:
     specs = defs.resolve_all_asset_specs()
     mapping = AssetMapping.of("prod", specs).with_dag_assets({"etl": dg.AssetKey(["prod", "dag", "etl"])})
-    observer = Observer(
-        airflow=airflow,
-        mapping=mapping,
-        order={spec.key: number for number, spec in enumerate(specs)},
-        airflow_data=AirflowDefinitionsData.of(airflow, specs, mapping),
-        partitioning=Partitioning(),
-    )
+    observer = Observer(airflow=airflow, mapping=mapping, specs=specs, partitioning=Partitioning())
     return HistoryImport(
         observer, instance, logging.getLogger("history"), 20, None, slept.append, lambda: 0.0
     )

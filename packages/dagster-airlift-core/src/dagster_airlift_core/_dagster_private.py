@@ -233,7 +233,8 @@ def report_at(instance: DagsterInstance, event: DagsterEvent, run_id: str, at: d
     instance.report_dagster_event(event, run_id=run_id, timestamp=at.timestamp())
 
 
-_ANY_DEP = AssetDep("any")
+_WHOLE_ASSET = tuple(AssetDep("any"))[1:]
+"""What a dependency says beside the key when it says nothing."""
 
 
 def json_metadata(value: Mapping[str, object] | Sequence[object]) -> JsonMetadataValue:
@@ -259,7 +260,10 @@ def with_facts(
 def _changed(spec: AssetSpec, **changes: object) -> AssetSpec:
     """Return a spec with other values: `_replace` without its look at the type of each of them."""
     as_tuple: Any = spec
-    return as_tuple._make({**dict(zip(as_tuple._fields, as_tuple, strict=True)), **changes}.values())
+    values = [*as_tuple]
+    for field, value in changes.items():
+        values[as_tuple._fields.index(field)] = value
+    return as_tuple._make(values)
 
 
 def with_deps(spec: AssetSpec, deps: Iterable[AssetKey]) -> AssetSpec:
@@ -270,7 +274,7 @@ def with_deps(spec: AssetSpec, deps: Iterable[AssetKey]) -> AssetSpec:
 
 def _deps_on(keys: Iterable[AssetKey]) -> list[AssetDep]:
     """Return what a spec reads; `AssetDep` finds out each time what else a key might be."""
-    return [_ANY_DEP._replace(asset_key=key) for key in keys]
+    return [AssetDep._make((key, *_WHOLE_ASSET)) for key in keys]
 
 
 def spec_like(

@@ -20,6 +20,7 @@ from dagster_airlift_core.mapping import (
     entries_of,
     handles_of,
     mapping_metadata,
+    once,
 )
 from dagster_airlift_core.migration import RUNS_IN_TAG, STATUS_TAG, Place, place_of
 from dagster_airlift_core.model import Dag, Task
@@ -84,14 +85,13 @@ def instance_asset_spec(instance: str, links: Links, snapshot: AirflowSnapshot |
 def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: DagIndex) -> AssetSpec:
     """Return the asset that stands for a DAG; metadata tells owners and tags where Dagster's own cannot be the same."""
     name = source.instance
-    known = {"Schedule": dag.schedule, "Tasks Proxied": _progress(source, dag.dag_id)}
     owners = [owner for owner in dag.owners if is_dagster_owner(owner)]
     tags = [tag_part(tag) for tag in dag.tags]
-    lists = {
-        "Airflow Owners": dag.owners if len(owners) < len(dag.owners) else (),
-        "Airflow Tags": dag.tags if tags != list(dag.tags) else (),
-    }
-    code = source.snapshot.sources.get(dag.dag_id)
+    metadata = _dag_metadata(source, dag, index)
+    if len(owners) < len(dag.owners):
+        metadata["Airflow Owners"] = ", ".join(dag.owners)
+    if tags != [*dag.tags]:
+        metadata["Airflow Tags"] = ", ".join(dag.tags)
     return spec_like(
         template(name, "dag"),
         key=dag_asset_key(name, dag.dag_id),
@@ -104,15 +104,25 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
             **_status(dag),
             **{f"airflow/{tag}": "" for tag in tags},
         },
-        metadata={
-            "View DAG": MetadataValue.url(source.links.dag(dag.dag_id)),
-            MAPPED_ASSETS_METADATA_KEY: index.to_metadata(),
-            **{label: value for label, value in known.items() if value},
-            **{label: ", ".join(values) for label, values in lists.items() if values},
-            **({"Source Code": MetadataValue.md(f"```python\n{code}\n```")} if code else {}),
-            **({"Import Problem": True} if dag.has_import_errors else {}),
-        },
+        metadata=metadata,
     )
+
+
+def _dag_metadata(source: Source, dag: Dag, index: DagIndex) -> dict[str, object]:
+    metadata: dict[str, object] = {
+        "View DAG": MetadataValue.url(source.links.dag(dag.dag_id)),
+        MAPPED_ASSETS_METADATA_KEY: index.to_metadata(),
+    }
+    if dag.schedule:
+        metadata["Schedule"] = dag.schedule
+    proxied, known = source.snapshot.progress.get(dag.dag_id, (0, 0))
+    if known:
+        metadata["Tasks Proxied"] = f"{proxied} of {known}"
+    if code := source.snapshot.sources.get(dag.dag_id):
+        metadata["Source Code"] = MetadataValue.md(f"```python\n{code}\n```")
+    if dag.has_import_errors:
+        metadata["Import Problem"] = True
+    return metadata
 
 
 @lru_cache(maxsize=64)
@@ -131,11 +141,6 @@ def _status(dag: Dag) -> Mapping[str, str]:
     if dag.is_stale:
         return {STATUS_TAG: "stale"}
     return {STATUS_TAG: "paused"} if dag.is_paused else {}
-
-
-def _progress(source: Source, dag_id: str) -> str | None:
-    proxied, known = source.snapshot.progress.get(dag_id, (0, 0))
-    return f"{proxied} of {known}" if known else None
 
 
 def task_asset_specs(source: Source, handles: Iterable[TaskHandle]) -> Sequence[AssetSpec]:
@@ -189,7 +194,7 @@ def described(
         added: Entries to add to its mapping.
     """
     entries = (*entries_of(spec, source.instance), *added)
-    handles = tuple(dict.fromkeys([one.handle for one in entries if one.instance == source.instance]))
+    handles = once([entry.handle for entry in entries if entry.instance == source.instance])
     if not handles:
         return spec
     tasks = [_task_of(handle, source.snapshot) for handle in handles]
@@ -201,7 +206,8 @@ def described(
     metadata: dict[str, object] = {**mapping_metadata(entries)}
     for handle, task in zip(handles, tasks, strict=True):
         suffix = f" ({handle})" if len(handles) > 1 else ""
-        metadata.update({f"{label}{suffix}": value for label, value in _facts(handle, task, source, tags)})
+        for label, value in _facts(handle, task, source, tags):
+            metadata[label + suffix] = value
     unknown = [handle for handle, task in zip(handles, tasks, strict=True) if task is None]
     if any(not is_there(handle, source.snapshot) for handle in unknown):
         tags[STATUS_TAG] = "missing"

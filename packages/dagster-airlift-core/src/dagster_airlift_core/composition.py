@@ -31,7 +31,6 @@ from dagster_airlift_core.drift import drift, drift_by_asset
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.history_job import history_job
 from dagster_airlift_core.instance import AirflowInstance
-from dagster_airlift_core.lineage import lineage_order
 from dagster_airlift_core.loading import Loaded
 from dagster_airlift_core.mapping import AssetMapping, claimed
 from dagster_airlift_core.naming import some_of
@@ -40,7 +39,6 @@ from dagster_airlift_core.partitions import Partitioning
 from dagster_airlift_core.peering import Peer, specs_of
 from dagster_airlift_core.sensor import Observer, airflow_sensor, sensor_name
 from dagster_airlift_core.timeline import Timeline
-from dagster_airlift_core.transforming import AirflowDefinitionsData
 from dagster_airlift_core.triggering import Executor, TriggeredDags
 
 _SHOWN = 20
@@ -140,8 +138,7 @@ def _observer(
     return Observer(
         airflow=airflow,
         mapping=mapping,
-        order=lineage_order(specs),
-        airflow_data=AirflowDefinitionsData.of(airflow, specs, mapping),
+        specs=specs,
         partitioning=Partitioning.of(specs, choices.partition_source, choices.partition_key_fn),
         mapped_tasks=choices.mapped_tasks,
         task_results=choices.task_results,

@@ -24,7 +24,8 @@ def mappable(to: DagHandle | TaskHandle | str, assets: Iterable[_Value]) -> tupl
     """
     if not isinstance(to, str) and not all(_is(name, str) and name for name in _ids(to)):
         raise MappingError(f"Assets are mapped to {to!r}. Ids of DAGs and tasks are texts, and not empty.")
-    if isinstance(assets, (str, AssetKey, AssetSpec, AssetsDefinition)) or not _is(assets, Iterable):
+    is_one = type(assets) is not list and isinstance(assets, (str, AssetKey, AssetSpec, AssetsDefinition))
+    if is_one or not _is(assets, Iterable):
         raise MappingError(f"{_named(to)} is mapped to {_shown(assets)}, which is no list. {_ACCEPTED}.")
     found = tuple(assets)
     for asset in found:

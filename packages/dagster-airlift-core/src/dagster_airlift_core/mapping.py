@@ -26,6 +26,7 @@ from dagster_airlift_core.wire import (
 
 _Asset = TypeVar("_Asset", AssetsDefinition, AssetSpec, AssetsDefinition | AssetSpec)
 _Handle = TypeVar("_Handle", DagHandle, TaskHandle)
+_Value = TypeVar("_Value")
 Handle: TypeAlias = DagHandle | TaskHandle
 
 
@@ -267,22 +268,27 @@ def _entry(spec: AssetSpec, key: str, item: object, unclaimed: str | None) -> Ma
     )
 
 
-def with_entries(spec: AssetSpec, entries: Iterable[MappingEntry]) -> AssetSpec:
+def with_entries(spec: AssetSpec, entries: Sequence[MappingEntry]) -> AssetSpec:
     """Return the spec with exactly these entries, each of them once."""
     return with_facts(spec, mapping_metadata(entries))
 
 
-def mapping_metadata(entries: Iterable[MappingEntry]) -> Mapping[str, JsonMetadataValue]:
+def mapping_metadata(entries: Sequence[MappingEntry]) -> Mapping[str, JsonMetadataValue]:
     """Return the metadata in which these entries stand, each of them once."""
-    tasks: dict[MappingEntry, None] = {}
-    dags: dict[MappingEntry, None] = {}
-    for entry in entries:
-        (tasks if isinstance(entry.handle, TaskHandle) else dags)[entry] = None
+    tasks: list[Mapping[str, str]] = []
+    dags: list[Mapping[str, str]] = []
+    for entry in once(entries):
+        (tasks if isinstance(entry.handle, TaskHandle) else dags).append(entry.to_metadata())
     return {
-        key: json_metadata([entry.to_metadata() for entry in found])
-        for key, found in ((TASK_MAPPING_METADATA_KEY, tasks), (DAG_MAPPING_METADATA_KEY, dags))
-        if found
+        key: json_metadata(written)
+        for key, written in ((TASK_MAPPING_METADATA_KEY, tasks), (DAG_MAPPING_METADATA_KEY, dags))
+        if written
     }
+
+
+def once(values: Sequence[_Value]) -> Sequence[_Value]:
+    """Return each of the values once, in their order; there mostly is only one, which need not be compared."""
+    return values if len(values) < 2 else tuple(dict.fromkeys(values))  # noqa: PLR2004
 
 
 def claimed(spec: AssetSpec, instance: str) -> AssetSpec:

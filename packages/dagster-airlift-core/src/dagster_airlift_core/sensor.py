@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from logging import Logger
 
 from dagster import (
     AssetKey,
+    AssetSpec,
     DefaultSensorStatus,
     SensorDefinition,
     SensorEvaluationContext,
@@ -24,6 +25,7 @@ from dagster_airlift_core.errors import AirflowApiError
 from dagster_airlift_core.event_log import DagsterEventLog
 from dagster_airlift_core.handles import dagster_name
 from dagster_airlift_core.instance import AirflowInstance
+from dagster_airlift_core.lineage import lineage_order
 from dagster_airlift_core.mapping import AssetMapping
 from dagster_airlift_core.memory import Memory
 from dagster_airlift_core.observation_check import observation_news
@@ -46,9 +48,8 @@ class Observer:
     Args:
         airflow: The Airflow instance.
         mapping: Assets by task and DAG.
-        order: A number for each asset, larger than those of the assets it reads.
-        airflow_data: What an event transformer is given.
-        partitioning: How the assets are partitioned.
+        specs: The assets.
+        partitioning: How they are partitioned.
         mapped_tasks: How dynamically mapped tasks are told of.
         task_results: What may know more of a finished task than its state.
         event_transformer_fn: What may change the events.
@@ -57,8 +58,7 @@ class Observer:
 
     airflow: AirflowInstance
     mapping: AssetMapping
-    order: Mapping[AssetKey, int]
-    airflow_data: AirflowDefinitionsData
+    specs: Sequence[AssetSpec]
     partitioning: Partitioning
     mapped_tasks: MappedTasks = "once"
     task_results: TaskResults | None = None
@@ -66,6 +66,16 @@ class Observer:
     timeline: Timeline | None = None
 
     _memory: Memory = field(default_factory=Memory, init=False)
+
+    @cached_property
+    def order(self) -> Mapping[AssetKey, int]:
+        """A number for each asset, larger than those of the assets it reads."""
+        return lineage_order(self.specs)
+
+    @cached_property
+    def airflow_data(self) -> AirflowDefinitionsData:
+        """What an event transformer is given."""
+        return AirflowDefinitionsData.of(self.airflow, self.specs, self.mapping)
 
     def tick(
         self,
