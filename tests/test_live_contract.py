@@ -80,7 +80,7 @@ def test_a_viewer_sees_dags_tasks_airflows_assets_and_import_problems(live: Live
     dag, loaded, part = specs["live/dag/contract"], specs["loaded"], specs["part"]
     assert (dag.description or "").startswith("What the contract asks about\n\nDefined in `")
     assert dag.metadata["Airflow Owners"] == "alice"
-    assert dag.metadata["Tasks Proxied"] == "0 of 3"
+    assert (dag.metadata["Tasks Proxied"], dag.tags["airlift/runs-in"]) == ("0 of 3", "airflow")
     assert (loaded.tags["airlift/operator"], loaded.tags["airlift/task-group"]) == ("BashOperator", "grp")
     assert loaded.tags["airlift/runs-in"] == "airflow"
     assert "View Task" in part.metadata

@@ -234,9 +234,31 @@ def test_an_asset_of_a_dag_runs_in_dagster_when_all_tasks_are_proxied() -> None:
     whole = built(snapshot(task("etl", "a", is_proxied=True)), *mapped)
 
     assert half["table"].tags["airlift/runs-in"] == "airflow"
-    assert half["prod/dag/etl"].metadata["Tasks Proxied"] == "1 of 2"
     assert whole["table"].tags["airlift/runs-in"] == "dagster"
-    assert whole["prod/dag/etl"].metadata["Tasks Proxied"] == "1 of 1"
+
+
+@pytest.mark.parametrize(
+    ("proxied", "runs_in", "told"),
+    [
+        pytest.param("", "airflow", "0 of 3", id="none is proxied"),
+        pytest.param("ab", "both", "2 of 3", id="some are"),
+        pytest.param("abc", "dagster", "3 of 3", id="all are"),
+    ],
+)
+def test_a_dag_says_how_many_of_its_tasks_are_proxied(proxied: str, runs_in: str, told: str) -> None:
+    tasks = [task("etl", name, is_proxied=name in proxied) for name in "abc"]
+
+    spec = built(snapshot(*tasks))["prod/dag/etl"]
+
+    assert (spec.tags["airlift/runs-in"], spec.metadata["Tasks Proxied"]) == (runs_in, told)
+
+
+def test_of_a_dag_whose_tasks_are_not_known_nobody_says_where_it_runs() -> None:
+    spec = built(snapshot(dags=[dag("etl", schedule="@daily")]))["prod/dag/etl"]
+
+    assert "airlift/runs-in" not in spec.tags
+    assert "Tasks Proxied" not in spec.metadata
+    assert spec.metadata["Schedule"] == "@daily"
 
 
 def test_what_airflow_lacks_runs_nowhere() -> None:
@@ -521,3 +543,42 @@ def test_garbage_is_collected_after_definitions_are_made_as_before(*, is_on: boo
 
     assert meanwhile == [False]
     assert gc.isenabled() == is_on
+
+
+def makes_old() -> bool:
+    """Load, and tell whether what was made then counts as old."""
+    made: list[dg.AssetKey] = []
+
+    def key_of(asset: AirflowAsset) -> dg.AssetKey:
+        made.append(dg.AssetKey([asset.uri]))
+        return made[-1]
+
+    built(
+        snapshot(task("etl", "a"), assets=[airflow_asset("x", made_by=[("etl", "a")])]),
+        airflow_asset_key_fn=key_of,
+    )
+    return any(one is made[0] for one in gc.get_objects(generation=2))
+
+
+@pytest.mark.usefixtures("with_collections")
+def test_what_a_load_makes_counts_as_old_but_not_without_end() -> None:
+    gc.enable()
+    gc.collect()
+
+    olds = [makes_old() for _ in range(10)]
+    gc.collect()
+
+    assert olds == [True] * 8 + [False] * 2
+    assert makes_old()
+
+
+@pytest.mark.usefixtures("with_collections")
+def test_what_you_have_frozen_stays_frozen() -> None:
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+    try:
+        assert not makes_old()
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()

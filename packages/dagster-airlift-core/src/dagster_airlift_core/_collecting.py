@@ -5,6 +5,35 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+_AT_MOST = 8
+"""Times that what is new is made old between two full collections: two for each load of an Airflow instance."""
+
+
+@dataclass
+class _Ageing:
+    """Makes all objects old without looking at them, now and then.
+
+    A full collection begins when much has become old since the last one. What is made old here is not counted, so it
+    begins later; where the same is loaded again and again, it still has to begin some day.
+    """
+
+    full_collections: int = 0
+    times: int = 0
+
+    def age(self) -> None:
+        """Move what is new to the oldest generation, which freezing and thawing does; what you have frozen stays so."""
+        collected: int = gc.get_stats()[-1]["collections"]
+        if collected != self.full_collections:
+            self.full_collections, self.times = collected, 0
+        if self.times < _AT_MOST and not gc.get_freeze_count():
+            self.times += 1
+            gc.freeze()
+            gc.unfreeze()
+
+
+_ageing = _Ageing()
 
 
 @contextmanager
@@ -12,8 +41,9 @@ def collecting_later() -> Generator[None]:
     """Start no collection in here; for work that is over in seconds, asks nobody, and leaves next to no garbage.
 
     Python looks for garbage whenever enough objects are new, each time through more of everything that was ever made,
-    which is several times what a few thousand assets cost. What is collected is collected afterwards. Where
-    collections are off already, by you or by the same in another thread, they are left to whoever did that.
+    which is several times what a few thousand assets cost. Afterwards they count as old, as they would after
+    collections that find nothing. Where collections are off already, by you or by the same in another thread, they are
+    left to whoever did that.
     """
     if not gc.isenabled():
         yield
@@ -22,4 +52,5 @@ def collecting_later() -> Generator[None]:
     try:
         yield
     finally:
+        _ageing.age()
         gc.enable()

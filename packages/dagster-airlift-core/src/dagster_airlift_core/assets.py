@@ -22,7 +22,7 @@ from dagster_airlift_core.mapping import (
     mapping_metadata,
     once,
 )
-from dagster_airlift_core.migration import RUNS_IN_TAG, STATUS_TAG, Place, place_of
+from dagster_airlift_core.migration import RUNS_IN_TAG, STATUS_TAG, Place, place_of, where_dag_runs
 from dagster_airlift_core.model import Dag, Task
 from dagster_airlift_core.snapshot import AirflowSnapshot
 from dagster_airlift_core.wire import DAG_ID_TAG, INSTANCE_TAG, MAPPED_ASSETS_METADATA_KEY, TASK_ID_TAG
@@ -87,6 +87,7 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
     name = source.instance
     owners = [owner for owner in dag.owners if is_dagster_owner(owner)]
     tags = [tag_part(tag) for tag in dag.tags]
+    runs_in = where_dag_runs(dag.dag_id, source.snapshot)
     metadata = _dag_metadata(source, dag, index)
     if len(owners) < len(dag.owners):
         metadata["Airflow Owners"] = ", ".join(dag.owners)
@@ -102,6 +103,7 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
             INSTANCE_TAG: tag_part(name),
             DAG_ID_TAG: tag_part(dag.dag_id),
             **_status(dag),
+            **({RUNS_IN_TAG: runs_in.value} if runs_in else {}),
             **{f"airflow/{tag}": "" for tag in tags},
         },
         metadata=metadata,
@@ -208,9 +210,8 @@ def described(
         suffix = f" ({handle})" if len(handles) > 1 else ""
         for label, value in _facts(handle, task, source, tags):
             metadata[label + suffix] = value
-    unknown = [handle for handle, task in zip(handles, tasks, strict=True) if task is None]
-    if any(not is_there(handle, source.snapshot) for handle in unknown):
-        tags[STATUS_TAG] = "missing"
+        if task is None and not is_there(handle, source.snapshot):
+            tags[STATUS_TAG] = "missing"
     place = place_of(handles, source.snapshot, automation)
     if place:
         tags[RUNS_IN_TAG] = place.runs_in.value
@@ -227,13 +228,13 @@ def _task_of(handle: Handle, snapshot: AirflowSnapshot) -> Task | None:
 def _task_tags(tasks: Sequence[Task | None]) -> dict[str, str]:
     """Return the operator and the task group that all of these tasks share, where a tag can hold them as they are."""
     shared = {
-        OPERATOR_TAG: {task.operator if task else None for task in tasks},
-        TASK_GROUP_TAG: {task.group_id if task else None for task in tasks},
+        OPERATOR_TAG: [task.operator if task else None for task in tasks],
+        TASK_GROUP_TAG: [task.group_id if task else None for task in tasks],
     }
     return {
         tag: value
-        for tag, values in shared.items()
-        if len(values) == 1 and (value := next(iter(values))) and tag_part(value) == value
+        for tag, (value, *others) in shared.items()
+        if value and others.count(value) == len(others) and tag_part(value) == value
     }
 
 

@@ -12,7 +12,7 @@ from dagster_airlift_core.model import Dag
 from dagster_airlift_core.snapshot import AirflowSnapshot
 
 RUNS_IN_TAG = "airlift/runs-in"
-"""Tag of a mapped asset: one of the values of `RunsIn`."""
+"""Tag of a mapped asset and of a DAG asset: one of the values of `RunsIn`."""
 STATUS_TAG = "airlift/status"
 """Tag of an asset: `missing` where Airflow lacks what it is mapped to; of a DAG asset `paused` or `stale`."""
 
@@ -65,6 +65,21 @@ def place_of(handles: Sequence[Handle], snapshot: AirflowSnapshot, automation: s
     if proxied:
         return Place(RunsIn.DAGSTER, f"Dagster runs it for {for_dagster}.")
     return Place(RunsIn.AIRFLOW, f"Airflow runs {by_airflow}.") if others else None
+
+
+def where_dag_runs(dag_id: str, snapshot: AirflowSnapshot) -> RunsIn | None:
+    """Return where the tasks of a DAG run now, None where they are not known.
+
+    Args:
+        dag_id: DAG id.
+        snapshot: What Airflow has.
+    """
+    proxied, known = snapshot.progress.get(dag_id, (0, 0))
+    if not known:
+        return None
+    if not proxied:
+        return RunsIn.AIRFLOW
+    return RunsIn.DAGSTER if proxied == known else RunsIn.BOTH
 
 
 def _is_proxied(handle: Handle, snapshot: AirflowSnapshot) -> bool | None:

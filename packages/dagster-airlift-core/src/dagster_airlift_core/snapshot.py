@@ -187,8 +187,8 @@ def _dag(row: Any, shared: _Pool) -> Dag:  # noqa: ANN401 - JSON, checked field 
     return Dag(
         dag_id=_text(dag_id),
         description=_optional(description),
-        owners=shared(tuple(_text(owner) for owner in owners)),
-        tags=shared(tuple(_text(tag) for tag in tags)),
+        owners=shared(tuple([_text(owner) for owner in owners])),
+        tags=shared(tuple([_text(tag) for tag in tags])),
         schedule=shared(_optional(schedule)),
         file=shared(_optional(file)),
         is_paused=bool(is_paused),
