@@ -253,6 +253,33 @@ def test_a_dag_says_how_many_of_its_tasks_are_proxied(proxied: str, runs_in: str
     assert (spec.tags["airlift/runs-in"], spec.metadata["Tasks Proxied"]) == (runs_in, told)
 
 
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")  # that of the selection is swallowed when raised
+def test_dags_are_found_by_where_their_tasks_run() -> None:
+    taken = snapshot(task("left", "a"), task("done", "a", is_proxied=True))
+    mapped = assets_with_task_mappings("left", {"a": [dg.AssetSpec("table")]})
+    to_migrate = 'kind:"dag" and tag:"airlift/runs-in"="airflow"'
+    selection = dg.AssetSelection.from_string(to_migrate, include_sources=True)
+
+    specs = list(built(taken, *mapped).values())
+
+    found = selection.resolve([dg.AssetsDefinition(specs=specs)])
+    assert {key.to_user_string() for key in found} == {"prod/dag/left"}
+
+
+def test_what_people_read_is_shown_before_what_airflow_reads() -> None:
+    mapped = assets_with_task_mappings("etl", {"a": [dg.AssetSpec("table", metadata={"yours": 1})]})
+
+    specs = built(snapshot(task("etl", "a"), dags=[dag("etl", schedule="@daily")]), *mapped)
+
+    assert [*specs["table"].metadata] == ["yours", "View Task", "Where It Runs", TASK_MAPPING_METADATA_KEY]
+    assert [*specs["prod/dag/etl"].metadata] == [
+        "View DAG",
+        "Schedule",
+        "Tasks Proxied",
+        "dagster-airlift/mapped-assets",
+    ]
+
+
 def test_of_a_dag_whose_tasks_are_not_known_nobody_says_where_it_runs() -> None:
     spec = built(snapshot(dags=[dag("etl", schedule="@daily")]))["prod/dag/etl"]
 

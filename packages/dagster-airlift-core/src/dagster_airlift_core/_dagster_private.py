@@ -252,9 +252,10 @@ def with_facts(
     """Return a spec with more metadata and tags, in a fraction of the time of `AssetSpec.merge_attributes`.
 
     That looks again at everything of the spec: its key, dependencies, owners, tags and group. What is added
-    must be of the form that Dagster demands.
+    must be of the form that Dagster demands. It stands behind what was there, in its order, which Dagster shows.
     """
-    return _changed(spec, metadata={**spec.metadata, **metadata}, tags={**spec.tags, **(tags or {})})
+    kept = {label: value for label, value in spec.metadata.items() if label not in metadata}
+    return _changed(spec, metadata={**kept, **metadata}, tags={**spec.tags, **(tags or {})})
 
 
 def _changed(spec: AssetSpec, **changes: object) -> AssetSpec:

@@ -88,11 +88,13 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
     owners = [owner for owner in dag.owners if is_dagster_owner(owner)]
     tags = [tag_part(tag) for tag in dag.tags]
     runs_in = where_dag_runs(dag.dag_id, source.snapshot)
-    metadata = _dag_metadata(source, dag, index)
+    metadata = _dag_metadata(source, dag)
     if len(owners) < len(dag.owners):
         metadata["Airflow Owners"] = ", ".join(dag.owners)
     if tags != [*dag.tags]:
         metadata["Airflow Tags"] = ", ".join(dag.tags)
+    # Last, since it may be long: Dagster shows them in this order.
+    metadata[MAPPED_ASSETS_METADATA_KEY] = index.to_metadata()
     return spec_like(
         template(name, "dag"),
         key=dag_asset_key(name, dag.dag_id),
@@ -110,11 +112,8 @@ def dag_asset_spec(source: Source, dag: Dag, deps: Iterable[AssetKey], index: Da
     )
 
 
-def _dag_metadata(source: Source, dag: Dag, index: DagIndex) -> dict[str, object]:
-    metadata: dict[str, object] = {
-        "View DAG": MetadataValue.url(source.links.dag(dag.dag_id)),
-        MAPPED_ASSETS_METADATA_KEY: index.to_metadata(),
-    }
+def _dag_metadata(source: Source, dag: Dag) -> dict[str, object]:
+    metadata: dict[str, object] = {"View DAG": MetadataValue.url(source.links.dag(dag.dag_id))}
     if dag.schedule:
         metadata["Schedule"] = dag.schedule
     proxied, known = source.snapshot.progress.get(dag.dag_id, (0, 0))
@@ -205,7 +204,7 @@ def described(
         tags[DAG_ID_TAG] = tag_part(handles[0].dag_id)
         if isinstance(handles[0], TaskHandle):
             tags[TASK_ID_TAG] = tag_part(handles[0].task_id)
-    metadata: dict[str, object] = {**mapping_metadata(entries)}
+    metadata: dict[str, object] = {}
     for handle, task in zip(handles, tasks, strict=True):
         suffix = f" ({handle})" if len(handles) > 1 else ""
         for label, value in _facts(handle, task, source, tags):
@@ -218,7 +217,7 @@ def described(
         metadata["Where It Runs"] = place.why
     if len(spec.kinds) < _MAX_KINDS:
         tags[f"{_KIND_TAG}{MAPPED_KIND}"] = ""
-    return with_facts(spec, metadata, tags)
+    return with_facts(spec, {**metadata, **mapping_metadata(entries)}, tags)
 
 
 def _task_of(handle: Handle, snapshot: AirflowSnapshot) -> Task | None:
