@@ -86,7 +86,7 @@ def insist(act: Callable[[], Answer]) -> Answer:
         except requests.Timeout:
             continue
         except StoryError as error:
-            if "locked" not in str(error):
+            if "Database error" not in str(error) and "locked" not in str(error):
                 raise
             time.sleep(2)
     raise AssertionError("Airflow was too busy again and again")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 _AT_MOST = 8
 """Times that what is new is made old between two full collections: two for each load of an Airflow instance."""
+
+
+_YOUNG = 1
+_HAS_GENERATIONS = sys.version_info < (3, 14)
 
 
 @dataclass
@@ -23,14 +28,19 @@ class _Ageing:
     times: int = 0
 
     def age(self) -> None:
-        """Move what is new to the oldest generation, which freezing and thawing does; what you have frozen stays so."""
+        """Move what is new to the oldest generation, which freezing and thawing does.
+
+        Nothing is done where something is frozen, by you or, as in Python 3.12, from the start: it would be thawed.
+        """
         collected: int = gc.get_stats()[-1]["collections"]
         if collected != self.full_collections:
             self.full_collections, self.times = collected, 0
-        if self.times < _AT_MOST and not gc.get_freeze_count():
+        if _HAS_GENERATIONS and self.times < _AT_MOST and not gc.get_freeze_count():
             self.times += 1
-            gc.freeze()
-            gc.unfreeze()
+            try:
+                gc.freeze()
+            finally:
+                gc.unfreeze()
 
 
 _ageing = _Ageing()
@@ -42,15 +52,16 @@ def collecting_later() -> Generator[None]:
 
     Python looks for garbage whenever enough objects are new, each time through more of everything that was ever made,
     which is several times what a few thousand assets cost. Afterwards they count as old, as they would after
-    collections that find nothing. Where collections are off already, by you or by the same in another thread, they are
-    left to whoever did that.
+    collections that find nothing; what is garbage before is collected before. Where collections are off already, by you
+    or by the same in another thread, they are left to whoever did that.
     """
     if not gc.isenabled():
         yield
         return
+    gc.collect(_YOUNG)
     gc.disable()
     try:
         yield
-    finally:
         _ageing.age()
+    finally:
         gc.enable()

@@ -204,16 +204,17 @@ def described(
         tags[DAG_ID_TAG] = tag_part(handles[0].dag_id)
         if isinstance(handles[0], TaskHandle):
             tags[TASK_ID_TAG] = tag_part(handles[0].task_id)
+    place = place_of(handles, source.snapshot, automation)
+    if place:
+        tags[RUNS_IN_TAG] = place.runs_in.value
     metadata: dict[str, object] = {}
     for handle, task in zip(handles, tasks, strict=True):
         suffix = f" ({handle})" if len(handles) > 1 else ""
         for label, value in _facts(handle, task, source, tags):
             metadata[label + suffix] = value
-        if task is None and not is_there(handle, source.snapshot):
+        if not is_there(handle, source.snapshot):
             tags[STATUS_TAG] = "missing"
-    place = place_of(handles, source.snapshot, automation)
     if place:
-        tags[RUNS_IN_TAG] = place.runs_in.value
         metadata["Where It Runs"] = place.why
     if len(spec.kinds) < _MAX_KINDS:
         tags[f"{_KIND_TAG}{MAPPED_KIND}"] = ""
@@ -242,6 +243,9 @@ def _facts(
 ) -> Iterator[tuple[str, object]]:
     """Yield what is known of a task or DAG and is not told by a tag."""
     links = source.links
+    dag = source.snapshot.dags.get(handle.dag_id)
+    if dag and dag.schedule and RUNS_IN_TAG not in tags:  # else it stands where it is told what runs there
+        yield "Schedule", dag.schedule
     if isinstance(handle, DagHandle):
         yield "View DAG", MetadataValue.url(links.dag(handle.dag_id))
         return

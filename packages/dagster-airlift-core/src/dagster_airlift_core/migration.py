@@ -83,11 +83,13 @@ def where_dag_runs(dag_id: str, snapshot: AirflowSnapshot) -> RunsIn | None:
 
 
 def _is_proxied(handle: Handle, snapshot: AirflowSnapshot) -> bool | None:
+    if handle.dag_id not in snapshot.dags:
+        return None
     if isinstance(handle, TaskHandle):
         task = snapshot.tasks.get(handle)
         return task.is_proxied if task else None
     proxied, known = snapshot.progress.get(handle.dag_id, (0, 0))
-    return 0 < known == proxied if handle.dag_id in snapshot.dags else None
+    return 0 < known == proxied
 
 
 def _named(handles: Sequence[Handle], snapshot: AirflowSnapshot) -> str:

@@ -431,8 +431,8 @@ def test_the_log_of_a_try_has_each_line_that_the_task_wrote(server: Server) -> N
     lines = list(left.log_lines(row))
 
     (at,) = (number for number, line in enumerate(lines) if line.endswith(SAID))
-    before = lines[at - 1].partition("INFO - ")[2] if server.is_v1 else lines[at - 1]
-    assert before.strip() == "", "the task wrote an empty line before"
+    _, begins, said = lines[at - 1].rpartition(" INFO -")
+    assert (bool(begins), said.strip()) == (server.is_v1, ""), "the task wrote an empty line before"
     with pytest.raises(AirflowNotFound):
         list(left.log_lines(replace(row, run_id="no such run")))
 

@@ -14,10 +14,10 @@ _HEAD = re.compile(
 )
 _END = re.compile(r"^\s*(compiled [Cc]ode at |Done\. |See test failures:)")
 # What Airflow 2 puts before a line, and then dbt.
-_BEFORE = re.compile(r"^(\[[^\]]*\] \{[^}]*\} [A-Z]+ - )?(\d\d:\d\d:\d\d( {1,2}|$))?")
+_BEFORE = re.compile(r"^(\[[^\]]*\] \{[^}]*\} [A-Z]+ -( |$))?(\d\d:\d\d:\d\d( {1,2}|$))?")
 _HEADINGS = frozenset({"Failure", "Warning"})
 MAX_LINES = 60
-"""Lines of one reason that are kept."""
+"""Lines of one reason that are kept, beside empty ones."""
 
 
 def read_reasons(lines: Iterable[str], nodes: Iterable[DbtNode]) -> Mapping[str, str]:
@@ -28,7 +28,8 @@ def read_reasons(lines: Iterable[str], nodes: Iterable[DbtNode]) -> Mapping[str,
         nodes: What the results are of.
 
     Returns:
-        Unique id → the reason, as it is in the `message` of run results; of a name that means one resource.
+        Unique id → the reason, as it is in the `message` of run results, up to `MAX_LINES`; of a name that means
+        one resource.
     """
     known = _by_name(nodes)
     reasons: defaultdict[str, list[str]] = defaultdict(list)
@@ -44,7 +45,7 @@ def read_reasons(lines: Iterable[str], nodes: Iterable[DbtNode]) -> Mapping[str,
         elif _END.match(said):
             current = None
         is_heading = head and head["what"] in _HEADINGS
-        if current and not is_heading and len(reasons[current]) < MAX_LINES:
+        if current and not is_heading and len([*filter(None, reasons[current])]) < MAX_LINES:
             reasons[current].append(said.rstrip())
     told = {unique_id: "\n".join(said).strip() for unique_id, said in reasons.items()}
     return {unique_id: reason for unique_id, reason in told.items() if reason}

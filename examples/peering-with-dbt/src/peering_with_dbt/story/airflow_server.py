@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ _REQUEST_SECONDS = 30.0
 _UNFINISHED = frozenset({"queued", "running"})
 _DATABASE_ERROR = "Database error"
 _ATTEMPTS = 10
+_PAUSE_SECONDS = 0.5
 _LOCK_SECONDS = 60
 """Five, which sqlite waits for a lock unless it is told otherwise, are few on a slow disk."""
 _OWN_LOCK_SECONDS = 5
@@ -216,6 +218,7 @@ class AirflowSite:
         for _ in range(_ATTEMPTS - 1):
             if answer.ok or _DATABASE_ERROR not in answer.text:  # of what ends so, nothing is stored
                 break
+            time.sleep(_PAUSE_SECONDS)
             answer = self._http.request(method, url, json=body, timeout=_REQUEST_SECONDS)
         if not answer.ok:
             raise StoryError(
