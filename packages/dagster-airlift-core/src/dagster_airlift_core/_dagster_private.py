@@ -1,4 +1,4 @@
-"""The only places where we need more of Dagster than it promises to keep, each with its reason."""
+"""The places where we need more of Dagster than it promises to keep, each with its reason; of specs in `_dagster_specs`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import sqlalchemy as db
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckKey,
-    AssetDep,
     AssetKey,
     AssetSpec,
     DagsterEvent,
@@ -19,7 +18,6 @@ from dagster import (
     DagsterRun,
     Definitions,
     JobDefinition,
-    JsonMetadataValue,
     SensorEvaluationContext,
     TimeWindowPartitionsDefinition,
 )
@@ -38,7 +36,7 @@ from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin 
 from dagster._core.storage.event_log.schema import AssetEventTagsTable  # noqa: TID251
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: TID251
 
-# What definitions and metadata values of Dagster are made with: see `with_assets` and `json_metadata`.
+# What definitions of Dagster are made with: see `with_assets`.
 from dagster_shared.record import replace
 
 from dagster_airlift_core.batches import batches
@@ -231,74 +229,3 @@ def report_at(instance: DagsterInstance, event: DagsterEvent, run_id: str, at: d
     if event.is_run_failure:
         event = event._replace(event_specific_data=JobFailureData(error=None))  # pyright: ignore[reportPrivateUsage]
     instance.report_dagster_event(event, run_id=run_id, timestamp=at.timestamp())
-
-
-_WHOLE_ASSET = tuple(AssetDep("any"))[1:]
-"""What a dependency says beside the key when it says nothing."""
-
-
-def json_metadata(value: Mapping[str, object] | Sequence[object]) -> JsonMetadataValue:
-    """Return JSON as metadata, in a tenth of the time of `MetadataValue.json`, for there are thousands.
-
-    That writes and reads the JSON to find out whether it is any; ours is made of texts, lists and objects.
-    """
-    record: Any = JsonMetadataValue
-    return record._make((value,))
-
-
-def with_facts(
-    spec: AssetSpec, metadata: Mapping[str, object], tags: Mapping[str, str] | None = None
-) -> AssetSpec:
-    """Return a spec with more metadata and tags, in a fraction of the time of `AssetSpec.merge_attributes`.
-
-    That looks again at everything of the spec: its key, dependencies, owners, tags and group. What is added
-    must be of the form that Dagster demands. It stands behind what was there, in its order, which Dagster shows.
-    """
-    kept = {label: value for label, value in spec.metadata.items() if label not in metadata}
-    return _changed(spec, metadata={**kept, **metadata}, tags={**spec.tags, **(tags or {})})
-
-
-def _changed(spec: AssetSpec, **changes: object) -> AssetSpec:
-    """Return a spec with other values: `_replace` without its look at the type of each of them."""
-    as_tuple: Any = spec
-    values = [*as_tuple]
-    for field, value in changes.items():
-        values[as_tuple._fields.index(field)] = value
-    return as_tuple._make(values)
-
-
-def with_deps(spec: AssetSpec, deps: Iterable[AssetKey]) -> AssetSpec:
-    """Return a spec that reads more assets; not `AssetSpec.merge_attributes` for the reason of `with_facts`."""
-    known = {dep.asset_key for dep in spec.deps}
-    return _changed(spec, deps=[*spec.deps, *_deps_on(key for key in deps if key not in known)])
-
-
-def _deps_on(keys: Iterable[AssetKey]) -> list[AssetDep]:
-    """Return what a spec reads; `AssetDep` finds out each time what else a key might be."""
-    return [AssetDep._make((key, *_WHOLE_ASSET)) for key in keys]
-
-
-def spec_like(
-    template: AssetSpec,
-    *,
-    key: AssetKey,
-    deps: Iterable[AssetKey],
-    description: str,
-    owners: Sequence[str],
-    tags: Mapping[str, str],
-    metadata: Mapping[str, object],
-) -> AssetSpec:
-    """Return a spec in the group and of the kinds of another one.
-
-    The template is looked at by Dagster, once and not for each of thousands; what is given must be of the form
-    that Dagster demands, and no asset may be among `deps` twice.
-    """
-    return _changed(
-        template,
-        key=key,
-        deps=_deps_on(deps),
-        description=description,
-        owners=owners,
-        tags={**template.tags, **tags},
-        metadata=metadata,
-    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dagster import AssetKey, AssetSpec, MetadataValue
 
-from dagster_airlift_core._dagster_private import spec_like
+from dagster_airlift_core._dagster_specs import spec_like
 from dagster_airlift_core.assets import Source, described, template
 from dagster_airlift_core.handles import TaskHandle
 from dagster_airlift_core.keys import airflow_asset_key, dag_asset_key, task_asset_key

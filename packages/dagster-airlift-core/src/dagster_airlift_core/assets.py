@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from dagster import AssetKey, AssetSpec, DagsterInvalidDefinitionError, MetadataValue
 
-from dagster_airlift_core._dagster_private import spec_like, with_facts
+from dagster_airlift_core._dagster_specs import spec_like, with_facts
 from dagster_airlift_core._dialect import Links
 from dagster_airlift_core.drift import is_there
 from dagster_airlift_core.handles import DagHandle, TaskHandle, dagster_name
@@ -20,7 +20,6 @@ from dagster_airlift_core.mapping import (
     entries_of,
     handles_of,
     mapping_metadata,
-    once,
 )
 from dagster_airlift_core.migration import RUNS_IN_TAG, STATUS_TAG, Place, place_of, where_dag_runs
 from dagster_airlift_core.model import Dag, Task
@@ -195,7 +194,7 @@ def described(
         added: Entries to add to its mapping.
     """
     entries = (*entries_of(spec, source.instance), *added)
-    handles = once([entry.handle for entry in entries if entry.instance == source.instance])
+    handles = tuple(dict.fromkeys([one.handle for one in entries if one.instance == source.instance]))
     if not handles:
         return spec
     tasks = [_task_of(handle, source.snapshot) for handle in handles]

@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar, cast
 
 from dagster import AssetKey, AssetsDefinition, AssetSpec, JsonMetadataValue
 
-from dagster_airlift_core._dagster_private import json_metadata, with_facts
+from dagster_airlift_core._dagster_specs import json_metadata, with_facts
 from dagster_airlift_core.errors import MappingError
 from dagster_airlift_core.handles import DagHandle, TaskHandle
 from dagster_airlift_core.mappable import by_id, mappable, task_handle
@@ -26,7 +26,6 @@ from dagster_airlift_core.wire import (
 
 _Asset = TypeVar("_Asset", AssetsDefinition, AssetSpec, AssetsDefinition | AssetSpec)
 _Handle = TypeVar("_Handle", DagHandle, TaskHandle)
-_Value = TypeVar("_Value")
 Handle: TypeAlias = DagHandle | TaskHandle
 
 
@@ -277,18 +276,13 @@ def mapping_metadata(entries: Sequence[MappingEntry]) -> Mapping[str, JsonMetada
     """Return the metadata in which these entries stand, each of them once."""
     tasks: list[Mapping[str, str]] = []
     dags: list[Mapping[str, str]] = []
-    for entry in once(entries):
+    for entry in dict.fromkeys(entries):
         (tasks if isinstance(entry.handle, TaskHandle) else dags).append(entry.to_metadata())
     return {
         key: json_metadata(written)
         for key, written in ((TASK_MAPPING_METADATA_KEY, tasks), (DAG_MAPPING_METADATA_KEY, dags))
         if written
     }
-
-
-def once(values: Sequence[_Value]) -> Sequence[_Value]:
-    """Return each of the values once, in their order; there mostly is only one, which need not be compared."""
-    return values if len(values) < 2 else tuple(dict.fromkeys(values))  # noqa: PLR2004
 
 
 def claimed(spec: AssetSpec, instance: str) -> AssetSpec:

@@ -15,7 +15,7 @@ from dagster import (
     MetadataValue,
 )
 
-from dagster_airlift_core._dagster_private import with_deps
+from dagster_airlift_core._dagster_specs import with_deps
 from dagster_airlift_core.airflow_assets import AirflowAssets
 from dagster_airlift_core.assets import (
     Source,
