@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 _AT_MOST = 8
 """Times that what is new is made old between two full collections: two for each load of an Airflow instance."""
-
-
 _YOUNG = 1
 _HAS_GENERATIONS = sys.version_info < (3, 14)
+"""Whether full collections are counted, and freezing looks at nothing; an incremental collector does otherwise."""
 
 
 @dataclass

@@ -88,8 +88,7 @@ def _is_proxied(handle: Handle, snapshot: AirflowSnapshot) -> bool | None:
     if isinstance(handle, TaskHandle):
         task = snapshot.tasks.get(handle)
         return task.is_proxied if task else None
-    proxied, known = snapshot.progress.get(handle.dag_id, (0, 0))
-    return 0 < known == proxied
+    return where_dag_runs(handle.dag_id, snapshot) is RunsIn.DAGSTER
 
 
 def _named(handles: Sequence[Handle], snapshot: AirflowSnapshot) -> str:
