@@ -310,6 +310,10 @@ def test_a_log_for_people_tells_the_same_statuses(
     assert DbtTaskLogs(text=False).results_of(airflow, instance, projects) == Found()
 
 
+FAILED_LINE = "04:08:40  1 of 2 ERROR creating sql table model main.broken .... [ERROR in 0.22s]"
+HEAD_LINE = "04:08:40  Failure in model broken (models/broken.sql)"
+
+
 def test_the_reason_of_a_failure_is_read_as_cosmos_logs_it(
     fake: FakeAirflow, airflow: AirflowInstance, instance: TaskInstance, projects: list[DbtProjectContent]
 ) -> None:
@@ -345,6 +349,18 @@ def test_the_reason_of_a_failure_is_read_as_cosmos_logs_it(
         ),
         "test.till.not_null_sales_id.3d0421fce8": "Got 1 result, configured to fail if != 0",
     }
+
+
+def test_a_reason_is_cut_and_has_no_empty_lines_in_a_row(
+    fake: FakeAirflow, airflow: AirflowInstance, instance: TaskInstance, projects: list[DbtProjectContent]
+) -> None:
+    told = [f"line {number}" for number in range(100)]
+    between = "\n" * 500
+    fake.set_log("nightly", RUN, "grp.build", f"{FAILED_LINE}\n{HEAD_LINE}\n{between.join(told)}{between}")
+
+    found = DbtTaskLogs().results_of(airflow, instance, projects)
+
+    assert reasons(found)["model.till.broken"] == "\n\n".join(told[:60])
 
 
 def test_colours_sources_batches_and_long_names_are_understood(

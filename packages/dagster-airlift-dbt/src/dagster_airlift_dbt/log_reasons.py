@@ -17,7 +17,7 @@ _END = re.compile(r"^\s*(compiled [Cc]ode at |Done\. |See test failures:)")
 _BEFORE = re.compile(r"^(\[[^\]]*\] \{[^}]*\} [A-Z]+ -( |$))?(\d\d:\d\d:\d\d( {1,2}|$))?")
 _HEADINGS = frozenset({"Failure", "Warning"})
 MAX_LINES = 60
-"""Lines of one reason that are kept, beside empty ones."""
+"""Lines of one reason that are kept, beside an empty one between two of them."""
 
 
 def read_reasons(lines: Iterable[str], nodes: Iterable[DbtNode]) -> Mapping[str, str]:
@@ -45,10 +45,15 @@ def read_reasons(lines: Iterable[str], nodes: Iterable[DbtNode]) -> Mapping[str,
         elif _END.match(said):
             current = None
         is_heading = head and head["what"] in _HEADINGS
-        if current and not is_heading and len([*filter(None, reasons[current])]) < MAX_LINES:
+        if current and not is_heading and _has_room(reasons[current], said.rstrip()):
             reasons[current].append(said.rstrip())
     told = {unique_id: "\n".join(said).strip() for unique_id, said in reasons.items()}
     return {unique_id: reason for unique_id, reason in told.items() if reason}
+
+
+def _has_room(kept: list[str], line: str) -> bool:
+    """Whether a line of a reason is to be kept too; a log may go on with any number of empty ones."""
+    return len([*filter(None, kept)]) < MAX_LINES and (bool(line) or kept[-1:] != [""])
 
 
 def _by_name(nodes: Iterable[DbtNode]) -> Mapping[tuple[str, str, str], str | None]:
